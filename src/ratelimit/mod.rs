@@ -1,0 +1,1 @@
+//! Rate limiting: one key holds one limiter.
