@@ -1,0 +1,76 @@
+//! What a call asks for: an algorithm, one to eight rules and a cost.
+
+/// The most rules that one call, and one state, may hold.
+pub const MAX_RULES: usize = 8;
+
+/// The longest window, in milliseconds: ten years.
+pub const MAX_WINDOW_MS: u64 = 315_360_000_000;
+
+/// The highest limit of a rule under [`Algorithm::Exact`], whose state grows with it.
+pub const MAX_EXACT_LIMIT: u32 = 1024;
+
+/// How charged units are counted and forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Sliding window counters: never above the limit in any interval of a window's length.
+    Sliding,
+    /// Fixed window, opened by its first unit.
+    Fixed,
+    /// Sliding log: like `Sliding`, with nothing forgotten late.
+    Exact,
+    /// Token bucket that refills evenly.
+    Gcra,
+}
+
+/// `limit` units per window, and how many of them may be charged at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    limit: u32,
+    window_ms: u64,
+    capacity: u32,
+}
+
+impl Rule {
+    /// A rule of `limit` units (0 refuses always) per `window_ms` (clamped to 1 ..=
+    /// [`MAX_WINDOW_MS`]). `burst` is the capacity of a GCRA bucket, `limit` if left out; the
+    /// other algorithms have no burst.
+    pub fn new(limit: u32, window_ms: u64, burst: Option<u32>) -> Self {
+        let capacity = if limit == 0 {
+            0
+        } else {
+            burst.unwrap_or(limit)
+        };
+        Rule {
+            limit,
+            window_ms: window_ms.clamp(1, MAX_WINDOW_MS),
+            capacity,
+        }
+    }
+
+    /// Units per window.
+    pub fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// Length of the window in milliseconds.
+    pub fn window_ms(&self) -> u64 {
+        self.window_ms
+    }
+
+    /// The most units that can be charged while nothing else is: the burst or the limit, 0 when
+    /// the limit is 0.
+    pub fn capacity(&self) -> u32 {
+        self.capacity
+    }
+}
+
+/// One call. The parser has checked what the types do not say: there are 1 to [`MAX_RULES`] rules,
+/// their windows differ, `cost` is at least 1 (0 counts as 1), and under [`Algorithm::Exact`] no
+/// limit is above [`MAX_EXACT_LIMIT`].
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    pub algorithm: Algorithm,
+    pub rules: &'a [Rule],
+    /// Units to charge, to look for or to give back.
+    pub cost: u32,
+}
