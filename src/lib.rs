@@ -1,8 +1,32 @@
 //! redis-appkit: application patterns as native, atomic Redis commands.
+//!
+//! Data flows one way: bytes from a client → arguments → state read from a key → a pure decision →
+//! one commit → a reply.
+//!
+//! | where | what |
+//! |---|---|
+//! | [`ratelimit`] | a family: its commands, and the pure code that decides |
+//! | [`server`] | the only part that touches the server |
+//! | [`args`], [`command`], [`error`], [`settings`], [`stats`] | what the families share |
 
+mod args;
+mod command;
+mod error;
 mod ratelimit;
 mod server;
+mod settings;
+mod stats;
 
+use server::Registration;
+
+/// Every command of the module.
+static COMMANDS: &[Registration] = &[
+    Registration::of::<ratelimit::RateLimit>(),
+    Registration::of::<ratelimit::Peek>(),
+    Registration::of::<ratelimit::Refund>(),
+];
+
+// The server's allocator exists only inside a server: unit tests use the system's.
 #[cfg(not(test))]
 redis_module::redis_module! {
     name: "appkit",
@@ -14,6 +38,10 @@ redis_module::redis_module! {
 }
 
 #[cfg(not(test))]
-fn init(_ctx: &redis_module::Context, _args: &[redis_module::RedisString]) -> redis_module::Status {
-    redis_module::Status::Ok
+fn init(ctx: &redis_module::Context, args: &[redis_module::RedisString]) -> redis_module::Status {
+    // SAFETY: the context and the arguments are those of the load callback.
+    match unsafe { server::load(ctx.ctx, args, COMMANDS) } {
+        true => redis_module::Status::Ok,
+        false => redis_module::Status::Err,
+    }
 }

@@ -5,6 +5,8 @@
 //!
 //! | file | subject |
 //! |---|---|
+//! | `commands` | the command layer: arguments → decision → commit → reply |
+//! | `arguments` | the syntax |
 //! | `rule` | what a call asks for |
 //! | `decision` | what it is answered |
 //! | `limiter` | the three operations: charge, peek, refund |
@@ -12,15 +14,16 @@
 //! | `ledger` | what an algorithm has to provide, and what follows from it |
 //! | `sliding`, `fixed`, `exact`, `gcra` | the algorithms |
 
-// Nothing calls the limiter until the commands are registered; to be removed then.
-#![allow(dead_code)]
-
-pub mod decision;
+mod arguments;
+mod commands;
+mod decision;
 mod exact;
 mod fixed;
 mod gcra;
 mod ledger;
-pub mod limiter;
-pub mod rule;
+mod limiter;
+mod rule;
 mod sliding;
-pub mod state;
+mod state;
+
+pub use commands::{Peek, RateLimit, Refund};

@@ -1,1 +1,21 @@
-//! Everything that touches the server.
+//! Everything that touches the server: the only folder with `unsafe` and the SDK's types.
+//!
+//! A command comes in through the [`trampoline`], reads through [`Call`] and [`Key`], changes data
+//! only through the `commit_*` functions of [`Key`], and replies through [`Call`]. The rest of the
+//! crate sees bytes, times and errors.
+
+mod api;
+mod call;
+mod commit;
+mod config;
+mod info;
+mod key;
+mod load;
+mod register;
+mod reply;
+mod trampoline;
+
+pub use call::Call;
+pub use key::{Access, Key};
+pub use load::load;
+pub use trampoline::{Command, Registration};

@@ -1,0 +1,161 @@
+//! The module's settings as the server's own configuration.
+//!
+//! Three ways lead to a value: an argument of `loadmodule` replaces the default, a line of
+//! redis.conf or `MODULE LOADEX … CONFIG` wins over both, `CONFIG SET` changes it later. All use
+//! the full name, `appkit.` included.
+
+use std::os::raw::{c_char, c_int, c_longlong, c_uint, c_void};
+
+use redis_module::raw;
+
+use super::api::rm;
+use super::call::string_bytes;
+use crate::error::Printable;
+use crate::settings::{self, Setting};
+
+const PREFIX: &[u8] = b"appkit.";
+
+/// Registers every setting and takes the values that the server has for them.
+///
+/// # Safety
+/// `ctx` and `args` are those of the module's load callback, and all required calls are there.
+pub(super) unsafe fn register(
+    ctx: *mut raw::RedisModuleCtx,
+    args: &[*mut raw::RedisModuleString],
+) -> Result<(), String> {
+    // SAFETY: the server keeps the arguments alive during the load callback.
+    let args: Vec<&[u8]> = args
+        .iter()
+        .map(|arg| unsafe { string_bytes(*arg) })
+        .collect();
+    let defaults = Defaults::parse(&args)?;
+    for &setting in settings::ALL {
+        // SAFETY: as the caller vouches; the setting is static, and the callbacks take it back.
+        let status = unsafe {
+            rm!(RedisModule_RegisterNumericConfig(
+                ctx,
+                setting.name.as_ptr(),
+                defaults.of(setting),
+                raw::REDISMODULE_CONFIG_DEFAULT as c_uint,
+                setting.min,
+                setting.max,
+                Some(get),
+                Some(set),
+                None,
+                std::ptr::from_ref(setting).cast_mut().cast(),
+            ))
+        };
+        if status != raw::REDISMODULE_OK as c_int {
+            return Err(format!(
+                "the server refused the setting {}",
+                full_name(setting)
+            ));
+        }
+    }
+    // SAFETY: as the caller vouches.
+    if unsafe { rm!(RedisModule_LoadConfigs(ctx)) } != raw::REDISMODULE_OK as c_int {
+        return Err("a configured value of appkit.* was not accepted".into());
+    }
+    Ok(())
+}
+
+/// The defaults, as the arguments of `loadmodule` change them.
+struct Defaults(Vec<(&'static Setting, i64)>);
+
+impl Defaults {
+    fn parse(args: &[&[u8]]) -> Result<Defaults, String> {
+        let mut values = Vec::new();
+        for pair in args.chunks(2) {
+            let name = pair.first().copied().unwrap_or_default();
+            let setting = find(name).ok_or_else(|| unknown(name))?;
+            let value = pair
+                .get(1)
+                .and_then(|value| std::str::from_utf8(value).ok());
+            let value = value.and_then(|value| value.parse::<i64>().ok());
+            let value = value.filter(|value| (setting.min..=setting.max).contains(value));
+            values.push((setting, value.ok_or_else(|| out_of_range(setting))?));
+        }
+        Ok(Defaults(values))
+    }
+
+    fn of(&self, setting: &'static Setting) -> i64 {
+        let given = self
+            .0
+            .iter()
+            .rfind(|(other, _)| std::ptr::eq(*other, setting));
+        given.map_or(setting.default, |(_, value)| *value)
+    }
+}
+
+fn find(name: &[u8]) -> Option<&'static Setting> {
+    let name = name.to_ascii_lowercase();
+    let short = name.strip_prefix(PREFIX)?;
+    settings::ALL
+        .iter()
+        .find(|setting| setting.name.to_bytes() == short)
+        .copied()
+}
+
+fn full_name(setting: &Setting) -> String {
+    format!("appkit.{}", setting.name.to_string_lossy())
+}
+
+fn unknown(name: &[u8]) -> String {
+    let known: Vec<String> = settings::ALL
+        .iter()
+        .map(|setting| full_name(setting))
+        .collect();
+    let (name, known) = (Printable::new(name), known.join(", "));
+    format!("unknown load argument '{name}'; accepted, each with a value: {known}")
+}
+
+fn out_of_range(setting: &Setting) -> String {
+    let (name, min, max) = (full_name(setting), setting.min, setting.max);
+    format!("{name} must be an integer from {min} to {max}")
+}
+
+/// # Safety
+/// Called by the server with the setting that was registered.
+unsafe extern "C" fn get(_name: *const c_char, setting: *mut c_void) -> c_longlong {
+    // SAFETY: a static `Setting`, put there by `register`.
+    unsafe { &*setting.cast::<Setting>() }.get()
+}
+
+/// # Safety
+/// Called by the server with the setting that was registered, in its range.
+unsafe extern "C" fn set(
+    _name: *const c_char,
+    value: c_longlong,
+    setting: *mut c_void,
+    _error: *mut *mut raw::RedisModuleString,
+) -> c_int {
+    // SAFETY: a static `Setting`, put there by `register`.
+    unsafe { &*setting.cast::<Setting>() }.set(value);
+    raw::REDISMODULE_OK as c_int
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn load_arguments_replace_defaults() {
+        for &setting in settings::ALL {
+            let (name, value) = (full_name(setting), setting.max.to_string());
+            let defaults = Defaults::parse(&[name.as_bytes(), value.as_bytes()]).unwrap();
+            assert_eq!(defaults.of(setting), setting.max);
+            assert_eq!(Defaults::parse(&[]).unwrap().of(setting), setting.default);
+        }
+    }
+
+    #[test]
+    fn bad_load_arguments_are_named() {
+        let error = |args: &[&[u8]]| Defaults::parse(args).err().unwrap();
+        assert!(error(&[b"max-nothing", b"1"]).starts_with("unknown load argument 'max-nothing'"));
+        for &setting in settings::ALL {
+            let name = full_name(setting);
+            assert_eq!(error(&[name.as_bytes(), b"many"]), out_of_range(setting));
+            assert_eq!(error(&[name.as_bytes()]), out_of_range(setting));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! An open key.
+//!
+//! The module sets the option NO_IMPLICIT_SIGNAL_MODIFIED, so opening a key for writing is no
+//! change in itself: WATCH and client-side caching only see what [`commit`](super::commit) signals.
+//! That lets a command open its key once, for both reading and writing.
+
+use std::os::raw::{c_char, c_int};
+
+use redis_module::raw;
+
+use super::api::rm;
+use super::call::Call;
+use crate::error::Error;
+
+/// What a command opens its key for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reading; a `readonly` command may do no more.
+    Read,
+    /// Reading, and writing if the decision says so.
+    Write,
+}
+
+impl Access {
+    const fn mode(self) -> c_int {
+        match self {
+            Access::Read => raw::REDISMODULE_READ as c_int,
+            Access::Write => (raw::REDISMODULE_READ | raw::REDISMODULE_WRITE) as c_int,
+        }
+    }
+}
+
+/// What a key holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// There is no such key, or it has run out.
+    Empty,
+    /// A string.
+    String,
+    /// Anything else.
+    Other,
+}
+
+/// A key of the running call, open. Closed when dropped.
+pub struct Key<'c> {
+    pub(super) call: &'c Call<'c>,
+    pub(super) name: *mut raw::RedisModuleString,
+    /// Null where a key opened for reading does not exist.
+    pub(super) handle: *mut raw::RedisModuleKey,
+}
+
+impl<'c> Key<'c> {
+    /// Opens the key that argument `index` names.
+    pub fn open(call: &'c Call<'c>, index: usize, access: Access) -> Result<Key<'c>, Error> {
+        // The arity check of the server runs first, so the argument is there.
+        let name = call.handle(index).ok_or(Error::Internal)?;
+        // SAFETY: the context and the name belong to the running callback.
+        let handle = unsafe { rm!(RedisModule_OpenKey(call.ctx, name, access.mode())) };
+        Ok(Key {
+            call,
+            name,
+            handle: handle.cast(),
+        })
+    }
+
+    /// What the key holds.
+    pub fn kind(&self) -> Kind {
+        // SAFETY: the server accepts null and answers "empty".
+        let kind = unsafe { rm!(RedisModule_KeyType(self.handle)) };
+        match kind as isize {
+            raw::REDISMODULE_KEYTYPE_EMPTY => Kind::Empty,
+            raw::REDISMODULE_KEYTYPE_STRING => Kind::String,
+            _ => Kind::Other,
+        }
+    }
+
+    /// The string at the key, or `None` where there is no key.
+    ///
+    /// `min_len` is the length of the shortest string that the caller can use: a shorter one comes
+    /// back empty. Reading in place makes the server unpack an integer-encoded string (at most 20
+    /// digits) for good, which foreign values should not suffer from us.
+    pub fn string(&self, min_len: usize) -> Result<Option<&[u8]>, Error> {
+        match self.kind() {
+            Kind::Empty => return Ok(None),
+            Kind::Other => return Err(Error::WrongType),
+            Kind::String => {}
+        }
+        // SAFETY: the key is open and holds a string.
+        if unsafe { rm!(RedisModule_ValueLength(self.handle)) } < min_len {
+            return Ok(Some(&[]));
+        }
+        // SAFETY: the slice borrows `self`, and every write takes the key by value.
+        Ok(Some(unsafe { &*self.string_in_place(Access::Read) }))
+    }
+
+    /// The bytes of the string at the key, in the server's own memory.
+    ///
+    /// # Safety
+    /// The key holds a string. The slice is good until the key is written or closed; it may be
+    /// written through only if the key was opened and is asked for with [`Access::Write`].
+    pub(super) unsafe fn string_in_place(&self, access: Access) -> *mut [u8] {
+        let mut len = 0;
+        // SAFETY: the key is open and holds a string, as the caller vouches.
+        let start: *mut c_char =
+            unsafe { rm!(RedisModule_StringDMA(self.handle, &mut len, access.mode())) };
+        std::ptr::slice_from_raw_parts_mut(start.cast(), len)
+    }
+}
+
+impl Drop for Key<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the handle is open and dropped only here; the server accepts null.
+        unsafe { rm!(RedisModule_CloseKey(self.handle)) }
+    }
+}

@@ -1,0 +1,90 @@
+//! What happens when the server loads the module.
+
+use std::ffi::CString;
+use std::fmt::Display;
+use std::os::raw::c_int;
+
+use redis_module::{RedisString, raw};
+
+use super::api::{missing_call, rm};
+use super::trampoline::Registration;
+use super::{config, info, register};
+
+/// The server may migrate slots one by one while the module is loaded (Valkey 9). The SDK's header
+/// does not know the flag; servers that do list it in `RedisModule_GetModuleOptionsAll`.
+const HANDLE_ATOMIC_SLOT_MIGRATION: c_int = 1 << 5;
+
+/// Sets the module up; `false` refuses to load, with the reason in the server's log.
+///
+/// # Safety
+/// `ctx` and `args` are those of the module's load callback.
+pub unsafe fn load(
+    ctx: *mut raw::RedisModuleCtx,
+    args: &[RedisString],
+    commands: &[Registration],
+) -> bool {
+    // SAFETY: as the caller vouches.
+    match unsafe { set_up(ctx, args, commands) } {
+        Ok(()) => true,
+        Err(reason) => {
+            // SAFETY: as the caller vouches.
+            unsafe { log_warning(ctx, format_args!("{reason}. Not loaded")) };
+            false
+        }
+    }
+}
+
+/// # Safety
+/// `ctx` and `args` are those of the module's load callback.
+unsafe fn set_up(
+    ctx: *mut raw::RedisModuleCtx,
+    args: &[RedisString],
+    commands: &[Registration],
+) -> Result<(), String> {
+    if let Some(call) = missing_call() {
+        return Err(format!(
+            "this server lacks {call}; redis-appkit needs Redis 7.0 or newer, or Valkey"
+        ));
+    }
+    let args: Vec<_> = args.iter().map(|arg| arg.inner).collect();
+    // SAFETY: as the caller vouches, and every required call is there.
+    unsafe {
+        set_options(ctx);
+        info::register(ctx);
+        for command in commands {
+            register::register(ctx, command)?;
+        }
+        config::register(ctx, &args)
+    }
+}
+
+/// # Safety
+/// `ctx` is that of the module's load callback, and all required calls are there.
+unsafe fn set_options(ctx: *mut raw::RedisModuleCtx) {
+    // Only a commit signals a change. And no state outside the keyspace has to follow a full
+    // synchronization, so a replica may go on reading its old data meanwhile.
+    let mut options = raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED
+        | raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD;
+    // SAFETY: as the caller vouches. All options go in one call: the server overwrites them.
+    unsafe {
+        if let Some(known_options) = raw::RedisModule_GetModuleOptionsAll {
+            options |= (known_options() & HANDLE_ATOMIC_SLOT_MIGRATION) as u32;
+        }
+        rm!(RedisModule_SetModuleOptions(ctx, options as c_int));
+    }
+}
+
+/// # Safety
+/// `ctx` is that of the module's load callback.
+unsafe fn log_warning(ctx: *mut raw::RedisModuleCtx, message: impl Display) {
+    let Ok(message) = CString::new(message.to_string()) else {
+        return;
+    };
+    // SAFETY: the strings end with NUL and the server copies them. Not through `rm!`: this call may
+    // be the one that is missing.
+    unsafe {
+        if let Some(log) = raw::RedisModule_Log {
+            log(ctx, c"warning".as_ptr(), c"%s".as_ptr(), message.as_ptr());
+        }
+    }
+}
