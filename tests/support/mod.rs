@@ -1,0 +1,64 @@
+//! What every integration suite stands on: real servers, raw and ordinary connections, and
+//! observers of everything a command may leave behind (replication stream, keyspace events,
+//! data set).
+//!
+//! | file | subject |
+//! |---|---|
+//! | `module.rs` | builds the `.so` once a process |
+//! | `server.rs` | a server of one's own: start, restart, crash detection |
+//! | `resp.rs` | a raw connection: exact frames of RESP2 and RESP3 |
+//! | `replication.rs` | what a primary propagates, command by command |
+//! | `keyspace.rs` | keyspace events |
+//! | `introspection.rs` | INFO, COMMAND INFO, COMMAND DOCS, the data set |
+//!
+//! Environment: `APPKIT_SERVER` is the executable to test (default `redis-server`; a wrapper
+//! script must `exec` the server, so that the child's process id is the server's own),
+//! `APPKIT_MODULE` a ready-made module (default: built from this source tree).
+
+// Each suite is a crate of its own and uses its own part of this module.
+#![allow(dead_code, unused_imports)]
+// A test panics where something is not as it should be: that is its way to say so.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod introspection;
+mod keyspace;
+mod module;
+mod replication;
+mod resp;
+mod server;
+
+use std::time::{Duration, Instant};
+
+pub use introspection::{
+    Argument, CommandDocs, CommandInfo, Dataset, KeySpec, command_docs, command_info, dataset,
+    info, server_has,
+};
+pub use keyspace::KeyspaceEvents;
+pub use module::module_path;
+pub use redis::ProtocolVersion as Protocol;
+pub use replication::ReplicationStream;
+pub use resp::{Client, Reply, words};
+pub use server::{Builder, Server, Stop};
+
+/// How long anything may take before a test calls it broken. Generous: it is only ever waited out
+/// by a test that fails.
+pub const DEADLINE: Duration = Duration::from_secs(15);
+
+/// Polls `condition` until it holds; fails the test, naming `what`, after [`DEADLINE`].
+#[track_caller]
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(
+            started.elapsed() < DEADLINE,
+            "waited {DEADLINE:?} in vain: {what}"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
