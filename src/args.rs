@@ -20,9 +20,12 @@ impl Arguments for [&[u8]] {
 }
 
 /// Reads arguments from left to right.
+///
+/// Keeps the argument it stands in front of: fetching one is a call into the server.
 pub struct Cursor<'a, A: Arguments + ?Sized> {
     arguments: &'a A,
-    next: usize,
+    position: usize,
+    argument: Option<&'a [u8]>,
 }
 
 impl<'a, A: Arguments + ?Sized> Cursor<'a, A> {
@@ -30,18 +33,20 @@ impl<'a, A: Arguments + ?Sized> Cursor<'a, A> {
     pub fn new(arguments: &'a A, first: usize) -> Self {
         Cursor {
             arguments,
-            next: first,
+            position: first,
+            argument: arguments.get(first),
         }
     }
 
     /// The next argument, left where it is.
     pub fn peek(&self) -> Option<&'a [u8]> {
-        self.arguments.get(self.next)
+        self.argument
     }
 
     /// Steps over one argument.
     pub fn skip(&mut self) {
-        self.next = self.next.saturating_add(1);
+        self.position = self.position.saturating_add(1);
+        self.argument = self.arguments.get(self.position);
     }
 
     /// The next argument, taken.

@@ -26,7 +26,7 @@ static COMMANDS: &[Registration] = &[
     Registration::of::<ratelimit::Refund>(),
 ];
 
-// The server's allocator exists only inside a server: unit tests use the system's.
+// Unit tests run without a server, so without the server's allocator and without being loaded.
 #[cfg(not(test))]
 redis_module::redis_module! {
     name: "appkit",
@@ -37,7 +37,7 @@ redis_module::redis_module! {
     commands: [],
 }
 
-#[cfg(not(test))]
+#[cfg_attr(test, allow(dead_code))]
 fn init(ctx: &redis_module::Context, args: &[redis_module::RedisString]) -> redis_module::Status {
     // SAFETY: the context and the arguments are those of the load callback.
     match unsafe { server::load(ctx.ctx, args, COMMANDS) } {
