@@ -2,6 +2,7 @@
 
 mod ratelimit;
 mod server;
+mod session;
 
 #[cfg(not(test))]
 redis_module::redis_module! {
