@@ -97,6 +97,14 @@ impl<'de> Visitor<'de> for CheckedVisitor {
         Ok(Checked)
     }
 
+    fn visit_u64<E>(self, _: u64) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
     fn visit_str<E>(self, _: &str) -> Result<Checked, E> {
         Ok(Checked)
     }
@@ -106,7 +114,7 @@ impl<'de> Visitor<'de> for CheckedVisitor {
         Ok(Checked)
     }
 
-    /// Objects. Numbers too: with `arbitrary_precision` each comes as a map of one string.
+    /// Objects, and numbers that only fit as text: those come as a map of one string.
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Checked, A::Error> {
         let mut names = Vec::new();
         while let Some((name, _)) = members.next_entry::<String, Checked>()? {
@@ -139,7 +147,11 @@ mod tests {
     }
 
     fn nested(depth: usize) -> String {
-        format!("{{\"a\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1))
+        format!(
+            "{{\"a\":{}{}}}",
+            "[".repeat(depth - 1),
+            "]".repeat(depth - 1)
+        )
     }
 
     #[test]
@@ -168,13 +180,36 @@ mod tests {
     #[test]
     fn what_is_not_json_is_refused() {
         for text in [
-            "", " ", "{", "}", "{}{}", "{},", "{a:1}", "{'a':1}", "{\"a\"}", "{\"a\":}", "{1:2}",
-            "{\"a\":1,}", "{\"a\":01}", "{\"a\":1.}", "{\"a\":+1}", "{\"a\":NaN}", "{\"a\":nul}",
-            "{\"a\":\"\t\"}", "{\"a\":\"\\x\"}", "{\"a\":[1,]}", "{/**/}", "\u{feff}{}",
-            "\u{a0}{}", "{}\0",
+            "",
+            " ",
+            "{",
+            "}",
+            "{}{}",
+            "{},",
+            "{a:1}",
+            "{'a':1}",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{1:2}",
+            "{\"a\":1,}",
+            "{\"a\":01}",
+            "{\"a\":1.}",
+            "{\"a\":+1}",
+            "{\"a\":NaN}",
+            "{\"a\":nul}",
+            "{\"a\":\"\t\"}",
+            "{\"a\":\"\\x\"}",
+            "{\"a\":[1,]}",
+            "{/**/}",
+            "\u{feff}{}",
+            "\u{a0}{}",
+            "{}\0",
         ] {
             let refused = parse(text.as_bytes());
-            assert!(matches!(refused, Err(Refused::NotJson(_))), "{text:?}: {refused:?}");
+            assert!(
+                matches!(refused, Err(Refused::NotJson(_))),
+                "{text:?}: {refused:?}"
+            );
         }
         assert_eq!(
             why("{\"secret\":tru}"),
@@ -205,7 +240,10 @@ mod tests {
             r#"{"a":["\ude00\ud83d"]}"#,
             r#"{"\ud83d":1}"#,
         ] {
-            assert!(matches!(parse(text.as_bytes()), Err(Refused::NotJson(_))), "{text}");
+            assert!(
+                matches!(parse(text.as_bytes()), Err(Refused::NotJson(_))),
+                "{text}"
+            );
         }
     }
 
