@@ -22,6 +22,10 @@ mod record;
 mod single;
 
 #[cfg(test)]
+mod all_test;
+#[cfg(test)]
 mod model_test;
+#[cfg(test)]
+mod single_test;
 #[cfg(test)]
 mod testing;
