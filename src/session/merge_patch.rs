@@ -191,10 +191,10 @@ mod tests {
 
     #[test]
     fn the_examples_of_the_rfc_hold() {
-        let is_object = |text: &&str| text.starts_with('{');
+        let is_object = |text: &str| text.starts_with('{');
         let objects = RFC_EXAMPLES
             .iter()
-            .filter(|e| e.iter().all(|t| is_object(&t)));
+            .filter(|e| e.iter().all(|t| is_object(t)));
         for [target, patch, result] in objects {
             assert_eq!(patched(target, patch), *result, "{target} {patch}");
         }
