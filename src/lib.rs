@@ -14,6 +14,7 @@ mod command;
 mod error;
 mod ratelimit;
 mod server;
+mod session;
 mod settings;
 mod stats;
 

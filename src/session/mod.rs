@@ -1,0 +1,31 @@
+//! Sessions: all sessions of one owner in one hash.
+//!
+//! Everything but the commands is pure: the fields of the hash, the time, the ids and the documents
+//! come in as arguments; the reply and the changes to the hash go out as values.
+//!
+//! - [`handle`]: what stands for an id in the hash and on an account page
+//! - [`record`]: the text of a field
+//! - [`document`], [`merge_patch`]: the JSON that a session carries
+//! - [`hash`]: how the rules see the hash, and what they want changed in it
+//! - [`create`], [`single`], [`all`]: the rules
+
+// The commands that use all of this come in their own change; until then only the tests do.
+#![allow(dead_code)]
+
+mod all;
+mod create;
+mod document;
+mod handle;
+mod hash;
+mod merge_patch;
+mod record;
+mod single;
+
+#[cfg(test)]
+mod all_test;
+#[cfg(test)]
+mod model_test;
+#[cfg(test)]
+mod single_test;
+#[cfg(test)]
+mod testing;
