@@ -50,12 +50,7 @@ impl Key<'_> {
     ///
     /// Replicated as `HSET`, `HDEL` and `PEXPIREAT`, as far as there is something to do. The key
     /// must be open for writing, and a field must be left.
-    pub fn commit_hash(
-        self,
-        set: &[(&[u8], &[u8])],
-        delete: &[&[u8]],
-        expires_at_ms: Option<u64>,
-    ) {
+    pub fn commit_hash(self, set: &[(&[u8], &[u8])], delete: &[&[u8]], expires_at_ms: Option<u64>) {
         let mut events = ArrayVec::<Event, 3>::new();
         if !set.is_empty() {
             self.set_fields(set);
@@ -178,7 +173,10 @@ impl Key<'_> {
                 old.copy_from_slice(value);
                 return;
             }
-            rm!(RedisModule_StringSet(self.handle, ServerString::new(value).as_ptr()));
+            rm!(RedisModule_StringSet(
+                self.handle,
+                ServerString::new(value).as_ptr()
+            ));
         }
     }
 

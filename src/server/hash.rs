@@ -63,16 +63,19 @@ impl Hash<'_> {
         if self.count == 0 {
             return;
         }
-        let mut visitor = Visitor {
-            visit,
-            panic: None,
-        };
+        let mut visitor = Visitor { visit, panic: None };
         let data: *mut c_void = (&raw mut visitor).cast();
         // SAFETY: the key is open, holds a hash and is not changed meanwhile; the visitor outlives
         // the scan.
         unsafe {
             let cursor = rm!(RedisModule_ScanCursorCreate());
-            while rm!(RedisModule_ScanKey(self.key.handle, cursor, Some(visit_field), data)) != 0 {}
+            while rm!(RedisModule_ScanKey(
+                self.key.handle,
+                cursor,
+                Some(visit_field),
+                data
+            )) != 0
+            {}
             rm!(RedisModule_ScanCursorDestroy(cursor));
         }
         if let Some(panic) = visitor.panic {

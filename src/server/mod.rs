@@ -21,5 +21,4 @@ pub use call::Call;
 pub use hash::Hash;
 pub use key::{Access, Key};
 pub use load::load;
-pub use string::ServerString;
 pub use trampoline::{Command, Registration};

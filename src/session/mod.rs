@@ -3,16 +3,16 @@
 //! Everything but the commands is pure: the fields of the hash, the time, the ids and the documents
 //! come in as arguments; the reply and the changes to the hash go out as values.
 //!
+//! - [`commands`], [`arguments`]: the command layer and the syntax
 //! - [`handle`]: what stands for an id in the hash and on an account page
 //! - [`record`]: the text of a field
 //! - [`document`], [`merge_patch`]: the JSON that a session carries
 //! - [`hash`]: how the rules see the hash, and what they want changed in it
 //! - [`create`], [`single`], [`all`]: the rules
 
-// The commands that use all of this come in their own change; until then only the tests do.
-#![allow(dead_code)]
-
 mod all;
+mod arguments;
+mod commands;
 mod create;
 mod document;
 mod handle;
@@ -29,3 +29,8 @@ mod model_test;
 mod single_test;
 #[cfg(test)]
 mod testing;
+
+pub use commands::{
+    CreateSession, GetSession, ListSessions, RevokeAllSessions, RevokeSession, RotateSession,
+    TouchSession, UpdateSession,
+};
