@@ -23,7 +23,8 @@ impl ServerString {
     /// # Safety
     /// `string` is null, or valid and the caller's to free.
     pub(super) unsafe fn from_owned(string: *mut raw::RedisModuleString) -> Option<ServerString> {
-        (!string.is_null()).then_some(ServerString(string))
+        // Lazily: a `ServerString` of null must not even be dropped.
+        (!string.is_null()).then(|| ServerString(string))
     }
 
     /// The server's handle, good as long as `self`.
