@@ -64,7 +64,11 @@ fn limiters_survive_a_restart_from_aof() {
 
 #[test]
 fn limiters_survive_a_crash_with_aof() {
-    assert_survives(Server::builder().appendonly().start(), Stop::Kill, |_| {});
+    let server = Server::builder()
+        .appendonly()
+        .config("appendfsync always")
+        .start();
+    assert_survives(server, Stop::Kill, |_| {});
 }
 
 #[test]
@@ -73,7 +77,7 @@ fn limiters_survive_a_rewritten_aof_of_plain_commands() {
         .appendonly()
         .config("aof-use-rdb-preamble no")
         .start();
-    assert_survives(server, Stop::Kill, |redis| {
+    assert_survives(server, Stop::NoSave, |redis| {
         redis.run("BGREWRITEAOF");
         eventually("the AOF is rewritten", || {
             let state = info(redis, "persistence");

@@ -29,7 +29,8 @@ pub enum Stop {
     Save,
     /// `SHUTDOWN NOSAVE`: only what the AOF holds survives.
     NoSave,
-    /// SIGKILL, as a power cut does it.
+    /// SIGKILL. Only with `appendfsync always` does the AOF hold every change then: the default
+    /// holds writes back in memory while the disk is busy.
     Kill,
 }
 
