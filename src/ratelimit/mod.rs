@@ -24,3 +24,6 @@ pub mod limiter;
 pub mod rule;
 mod sliding;
 pub mod state;
+
+#[cfg(test)]
+mod tests;
