@@ -3,9 +3,14 @@
 use proptest::prelude::*;
 
 use super::{ALGORITHMS, Key, NOW, rule};
+use crate::ratelimit::exact::Exact;
+use crate::ratelimit::fixed::Fixed;
+use crate::ratelimit::gcra::Gcra;
+use crate::ratelimit::ledger::Ledger;
 use crate::ratelimit::limiter::{charge, peek, refund};
 use crate::ratelimit::rule::{Algorithm, Request, Rule};
-use crate::ratelimit::state::{Foreign, MIN_STATE_LEN};
+use crate::ratelimit::sliding::Sliding;
+use crate::ratelimit::state::{self, Foreign, MIN_STATE_LEN, Records};
 
 const HEADER: usize = 7;
 
@@ -18,7 +23,7 @@ fn request(algorithm: Algorithm, rules: &[Rule], cost: u32) -> Request<'_> {
 }
 
 /// `appkit`, the letter, and the records as numbers of a given width.
-fn state(letter: u8, fields: &[(usize, u64)]) -> Vec<u8> {
+fn encode(letter: u8, fields: &[(usize, u64)]) -> Vec<u8> {
     let mut state = b"appkit".to_vec();
     state.push(letter);
     for &(width, number) in fields {
@@ -79,18 +84,18 @@ fn states_are_laid_out_as_documented() {
     };
     assert_eq!(
         written(Algorithm::Fixed, &[(t, 2), (t + 9, 3)]),
-        state(b'F', &[(5, 3200), (6, t), (4, 5)])
+        encode(b'F', &[(5, 3200), (6, t), (4, 5)])
     );
     assert_eq!(
         written(Algorithm::Exact, &[(t, 2), (t + 9, 3), (t + 9, 1)]),
-        state(
+        encode(
             b'E',
             &[(5, 3200), (2, 2), (6, t), (2, 2), (6, t + 9), (2, 4)]
         )
     );
     assert_eq!(
         written(Algorithm::Sliding, &[(t, 2), (t + 200, 3), (t + 200, 1)]),
-        state(
+        encode(
             b'S',
             &[
                 (5, 3200),
@@ -105,12 +110,12 @@ fn states_are_laid_out_as_documented() {
     );
     assert_eq!(
         written(Algorithm::Sliding, &[(t, 256)]),
-        state(b'S', &[(5, 3200), (6, t / 100), (1, 1), (1, 2), (2, 256)])
+        encode(b'S', &[(5, 3200), (6, t / 100), (1, 1), (1, 2), (2, 256)])
     );
     // After 9 ms at 1000 units in 3200 ms, 9000 of the scaled 6400 + 9600 are refilled.
     assert_eq!(
         written(Algorithm::Gcra, &[(t, 20), (t + 9, 3)]),
-        state(b'G', &[(5, 3200), (6, t + 9), (4, 1000), (4, 20), (5, 600)])
+        encode(b'G', &[(5, 3200), (6, t + 9), (4, 1000), (4, 20), (5, 600)])
     );
 }
 
@@ -170,7 +175,7 @@ proptest! {
         tagged in any::<bool>(),
         tail in prop::collection::vec(prop_oneof![any::<u8>(), 0..4u8], 0..80),
     ) {
-        let bytes = if tagged { [&state(letter, &[]), &tail[..]].concat() } else { tail };
+        let bytes = if tagged { [&encode(letter, &[]), &tail[..]].concat() } else { tail };
         if !tagged || letter == b'X' {
             prop_assert!(is_foreign(&bytes));
         }
@@ -193,9 +198,30 @@ proptest! {
     }
 }
 
-/// Runs every operation at several times; what they write can be read again.
+/// The state, read and written again.
+fn rewritten<'a, L: Ledger<'a>>(records: &'a [u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    state::begin::<L>(&mut out);
+    let mut records = Records::of(records);
+    while let Some(ledger) = records.next::<L>().unwrap() {
+        ledger.write(&mut out);
+    }
+    out
+}
+
+/// Reads and writes the bytes if they are a state, and runs every operation at several times; what
+/// they write can be read again.
 fn survives(bytes: &[u8]) {
-    is_foreign(bytes);
+    if !is_foreign(bytes) {
+        let (letter, records) = state::open(bytes).unwrap();
+        let rewritten = match letter {
+            b'S' => rewritten::<Sliding>(records),
+            b'F' => rewritten::<Fixed>(records),
+            b'E' => rewritten::<Exact>(records),
+            _ => rewritten::<Gcra>(records),
+        };
+        assert_eq!(rewritten, bytes);
+    }
     let rules = [
         rule(10, 1000),
         rule(u32::MAX, 2000),
@@ -237,23 +263,23 @@ fn a_state_that_is_cut_short_or_too_long_is_foreign() {
 #[test]
 fn each_broken_invariant_is_foreign() {
     let fixed = [(5, 3200), (6, NOW), (4, 5)];
-    assert!(!is_foreign(&state(b'F', &fixed)));
-    assert!(is_foreign(&state(b'f', &fixed)), "letter");
+    assert!(!is_foreign(&encode(b'F', &fixed)));
+    assert!(is_foreign(&encode(b'f', &fixed)), "letter");
     assert!(
-        is_foreign(&state(b'F', &[(5, 0), (6, NOW), (4, 5)])),
+        is_foreign(&encode(b'F', &[(5, 0), (6, NOW), (4, 5)])),
         "no window"
     );
     let over = 315_360_000_001;
     assert!(
-        is_foreign(&state(b'F', &[(5, over), (6, NOW), (4, 5)])),
+        is_foreign(&encode(b'F', &[(5, over), (6, NOW), (4, 5)])),
         "window too long"
     );
     assert!(
-        is_foreign(&state(b'F', &[(5, 3200), (6, NOW), (4, 0)])),
+        is_foreign(&encode(b'F', &[(5, 3200), (6, NOW), (4, 0)])),
         "no units"
     );
     assert!(
-        is_foreign(&state(b'F', &[fixed, fixed].concat())),
+        is_foreign(&encode(b'F', &[fixed, fixed].concat())),
         "a window twice"
     );
     let records = |count| -> Vec<(usize, u64)> {
@@ -261,8 +287,8 @@ fn each_broken_invariant_is_foreign() {
             .flat_map(|window| [(5, window), (6, NOW), (4, 5)])
             .collect()
     };
-    assert!(!is_foreign(&state(b'F', &records(8))));
-    assert!(is_foreign(&state(b'F', &records(9))), "nine rules");
+    assert!(!is_foreign(&encode(b'F', &records(8))));
+    assert!(is_foreign(&encode(b'F', &records(9))), "nine rules");
 
     let exact = |entries: &[(u64, u64)]| {
         let mut fields = vec![(5, 3200), (2, entries.len() as u64)];
@@ -271,7 +297,7 @@ fn each_broken_invariant_is_foreign() {
                 .iter()
                 .flat_map(|&(at, units)| [(6, at), (2, units)]),
         );
-        is_foreign(&state(b'E', &fields))
+        is_foreign(&encode(b'E', &fields))
     };
     assert!(!exact(&[(7, 1024)]));
     assert!(!exact(&[(7, 1), (8, 1)]));
@@ -280,7 +306,7 @@ fn each_broken_invariant_is_foreign() {
     assert!(exact(&[(8, 1), (7, 1)]), "stamps out of order");
     assert!(exact(&[(7, 1), (8, 0)]), "an entry without units");
     assert!(
-        is_foreign(&state(b'E', &[(5, 3200), (2, 0), (8, 0)])),
+        is_foreign(&encode(b'E', &[(5, 3200), (2, 0), (8, 0)])),
         "no entries"
     );
 
@@ -288,16 +314,19 @@ fn each_broken_invariant_is_foreign() {
         let mut fields = vec![(5, 3200), (6, first), (1, counters.len() as u64)];
         fields.push((1, width as u64));
         fields.extend(counters.iter().map(|&units| (width, units)));
-        is_foreign(&state(b'S', &fields))
+        is_foreign(&encode(b'S', &fields))
     };
     let latest = 0xFFFF_FFFF_FFFF / 100;
     assert!(!sliding(9, 1, &[1; 33]));
+    assert!(!sliding(9, 1, &[255]));
+    assert!(!sliding(9, 2, &[256, 65_535]));
     assert!(!sliding(latest - 1, 4, &[1 << 16, 1]));
     assert!(sliding(9, 1, &[1; 34]), "too many counters");
     assert!(sliding(9, 1, &[]), "no counters");
     assert!(sliding(9, 1, &[0, 1]), "first counter is 0");
     assert!(sliding(9, 1, &[1, 0]), "last counter is 0");
     assert!(sliding(9, 2, &[255]), "wider than needed");
+    assert!(sliding(9, 4, &[65_535]), "wider than needed");
     assert!(sliding(9, 3, &[1 << 16]), "no such width");
     assert!(sliding(latest, 1, &[1, 1]), "past the end of time");
     assert!(
@@ -306,7 +335,7 @@ fn each_broken_invariant_is_foreign() {
     );
 
     let gcra = |limit, whole, part| {
-        is_foreign(&state(
+        is_foreign(&encode(
             b'G',
             &[(5, 3200), (6, NOW), (4, limit), (4, whole), (5, part)],
         ))
