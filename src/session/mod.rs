@@ -1,7 +1,8 @@
 //! Sessions: all sessions of one owner in one hash.
 //!
 //! Everything but the commands is pure: the fields of the hash, the time, the ids and the documents
-//! come in as arguments; the reply and the changes to the hash go out as values.
+//! come in as arguments; the reply and the changes to the hash go out as values. `now` is always
+//! the server's Unix time in milliseconds, never negative.
 //!
 //! - [`commands`], [`arguments`]: the command layer and the syntax
 //! - [`handle`]: what stands for an id in the hash and on an account page
