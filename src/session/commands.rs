@@ -35,7 +35,7 @@ impl Command for CreateSession {
         args: &[
             Arg::key(),
             Arg::duration(),
-            Arg::integer(c"maxage").token(c"MAXAGE").optional(),
+            Arg::integer(c"milliseconds").token(c"MAXAGE").optional(),
             Arg::string(c"json").token(c"DATA").optional(),
             Arg::string(c"id").token(c"ID").optional(),
             Arg::block(
