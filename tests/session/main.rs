@@ -12,24 +12,24 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-//mod access;
+mod access;
 mod caller;
 //mod cluster;
-//mod contexts;
+mod contexts;
 //mod cost;
 mod documents;
 mod errors;
 mod foreign_hashes;
 //mod memory;
 //mod model;
-//mod persistence;
+mod persistence;
 //mod races;
-//mod registration;
-//mod replicas;
-//mod replication;
+mod registration;
+mod replicas;
+mod replication;
 mod reply_shapes;
 mod rotation;
 //mod secrecy;
 mod semantics;
-//mod side_effects;
+mod side_effects;
 //mod timing;
