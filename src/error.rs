@@ -42,6 +42,15 @@ pub enum Error {
         /// Largest accepted value.
         max: u64,
     },
+    /// An argument that is too short or too long.
+    WrongLength {
+        /// The argument.
+        argument: &'static str,
+        /// Fewest bytes.
+        min: usize,
+        /// Most bytes.
+        max: usize,
+    },
     /// An option given twice.
     GivenTwice {
         /// The option.
@@ -105,6 +114,9 @@ impl fmt::Display for Error {
             }
             Error::NotAnInteger { option, min, max } => {
                 write!(f, "ERR {option} must be an integer from {min} to {max}")
+            }
+            Error::WrongLength { argument, min, max } => {
+                write!(f, "ERR {argument} must have {min} to {max} bytes")
             }
             Error::GivenTwice { option } => write!(f, "ERR {option} is given twice"),
             Error::UnknownOption { given, accepted } => {
