@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Starts a Redis server with the module loaded, in the foreground, on PORT (6379 by default).
-# The data of each port is kept in data/<port>/.
+# Builds the module and starts a Redis server with it in the foreground, on PORT (6379 by default).
+# APPKIT_SERVER names another server than redis-server. The data of each port is in data/<port>/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/common.sh
@@ -19,6 +19,7 @@ if (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
     exit 1
 fi
 
+cargo build --release --locked
 module=$(target_dir)/release/libredis_appkit.so
 mkdir -p "data/$port"
 cat <<END

@@ -3,8 +3,6 @@
 # reads the module API's header with it) and a Redis server. Silent and offline when all is there.
 set -euo pipefail
 
-server=${APPKIT_SERVER:-redis-server}
-
 # The places where bindgen looks for the library.
 have_libclang_library() {
     local dirs dir file prefix
@@ -35,7 +33,7 @@ have_clang_headers() {
 }
 
 have_libclang() { have_libclang_library && have_clang_headers; }
-have_server() { command -v "$server" >/dev/null; }
+have_server() { [[ -n ${APPKIT_SERVER:-} ]] || command -v redis-server >/dev/null; }
 have_cli() { command -v redis-cli >/dev/null; }
 
 missing_packages() {
@@ -70,8 +68,9 @@ apt_install() { # package…
     fi
     as_root apt-get update || echo 'setup: apt-get update failed; trying with the lists that are there' >&2
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
-    if [[ " $* " == *' redis-server '* ]] && command -v systemctl >/dev/null; then
-        as_root systemctl disable redis-server.service >/dev/null 2>&1 || true
+    if [[ " $* " == *' redis-server '* ]]; then
+        as_root deb-systemd-helper disable redis-server.service >/dev/null 2>&1 || true
+        as_root update-rc.d redis-server disable >/dev/null 2>&1 || true
     fi
 }
 

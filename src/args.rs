@@ -2,7 +2,7 @@
 //!
 //! It knows nothing of the server: whatever can hand out the i-th argument as bytes will do.
 
-use crate::error::Error;
+use crate::error::{Error, Printable};
 
 /// Longest duration anywhere: ten years of 365 days, in milliseconds.
 pub const MAX_DURATION_MS: u64 = 315_360_000_000;
@@ -65,6 +65,14 @@ impl<'a, A: Arguments + ?Sized> Cursor<'a, A> {
             self.skip();
         }
         found
+    }
+
+    /// The error for the next argument being none of the accepted ones.
+    pub fn unknown(&self, accepted: &'static str) -> Error {
+        Error::UnknownOption {
+            given: Printable::new(self.peek().unwrap_or_default()),
+            accepted,
+        }
     }
 
     /// The value of `option`.

@@ -41,6 +41,21 @@ impl Flags {
         server: c"readonly fast",
         acl_categories: c"read fast",
     };
+    /// Reads only, and takes longer with more data.
+    pub const READ: Flags = Flags {
+        server: c"readonly",
+        acl_categories: c"read slow",
+    };
+    /// Writes, and takes longer with more data.
+    pub const WRITE: Flags = Flags {
+        server: c"write",
+        acl_categories: c"write slow",
+    };
+    /// Writes, takes longer with more data, and is refused by the server at full memory.
+    pub const WRITE_DENY_OOM: Flags = Flags {
+        server: c"write deny-oom",
+        acl_categories: c"write slow",
+    };
     /// May write, also at full memory; the command itself refuses what would take more memory.
     pub const WRITE_FAST: Flags = Flags {
         server: c"write fast",
@@ -71,6 +86,10 @@ pub enum KeyAccess {
     Read,
     /// Reads the value and writes a new one that depends on it (`RW ACCESS UPDATE`).
     ReadWrite,
+    /// Writes a new value and returns nothing of the old one (`RW UPDATE`).
+    Update,
+    /// Deletes, and returns nothing of what was there (`RW DELETE`).
+    Delete,
 }
 
 /// One argument in `COMMAND DOCS`.
@@ -94,6 +113,8 @@ pub enum ArgKind {
     Key,
     /// An integer.
     Integer,
+    /// Any bytes.
+    String,
     /// A keyword without a value.
     Keyword,
     /// Exactly one of these.
@@ -121,6 +142,11 @@ impl Arg {
     /// An integer.
     pub const fn integer(name: &'static CStr) -> Arg {
         Arg::new(name, ArgKind::Integer)
+    }
+
+    /// Any bytes.
+    pub const fn string(name: &'static CStr) -> Arg {
+        Arg::new(name, ArgKind::String)
     }
 
     /// A keyword without a value.

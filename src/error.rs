@@ -9,8 +9,10 @@ use std::fmt;
 pub enum Error {
     /// The key holds another type.
     WrongType,
-    /// The key holds a string that the commands of this family did not write.
+    /// The key holds a value of the right type that the commands of this family did not write.
     ForeignValue {
+        /// What it holds.
+        holds: &'static str,
         /// What these commands keep in a key.
         expected: &'static str,
     },
@@ -70,6 +72,38 @@ pub enum Error {
         /// The accepted words.
         accepted: &'static str,
     },
+    /// An option without the one that it belongs to.
+    OptionNeeds {
+        /// The option.
+        option: &'static str,
+        /// The other one.
+        needed: &'static str,
+    },
+    /// A string of the wrong length.
+    BytesOutOfRange {
+        /// The option or argument.
+        option: &'static str,
+        /// Fewest bytes.
+        min: usize,
+        /// Most bytes.
+        max: usize,
+    },
+    /// No JSON object, or one that is too long.
+    BadDocument {
+        /// The option or argument.
+        argument: &'static str,
+        /// What it must be.
+        why: String,
+    },
+    /// The document would be too long after the patch.
+    DocumentTooLong {
+        /// Most bytes.
+        max: usize,
+    },
+    /// The record of the session cannot be read.
+    DamagedSession,
+    /// Too many rotations within their grace.
+    TooManyOldIds,
     /// More rules than a limiter can hold.
     TooManyRules {
         /// The most rules of one call.
@@ -97,9 +131,9 @@ impl fmt::Display for Error {
                     "WRONGTYPE Operation against a key holding the wrong kind of value"
                 )
             }
-            Error::ForeignValue { expected } => write!(
+            Error::ForeignValue { holds, expected } => write!(
                 f,
-                "WRONGTYPE the key holds a string that is not {expected}; nothing was changed"
+                "WRONGTYPE the key holds a {holds} that is not {expected}; nothing was changed"
             ),
             Error::OutOfMemory => {
                 write!(f, "OOM command not allowed when used memory > 'maxmemory'.")
@@ -125,6 +159,23 @@ impl fmt::Display for Error {
             Error::NotOneOf { option, accepted } => {
                 write!(f, "ERR {option} must be one of {accepted}")
             }
+            Error::OptionNeeds { option, needed } => write!(f, "ERR {option} needs {needed}"),
+            Error::BytesOutOfRange { option, min, max } => {
+                write!(f, "ERR {option} must have {min} to {max} bytes")
+            }
+            Error::BadDocument { argument, why } => write!(f, "ERR {argument} {why}"),
+            Error::DocumentTooLong { max } => write!(
+                f,
+                "ERR the document would have more than {max} bytes (appkit.session-max-bytes)"
+            ),
+            Error::DamagedSession => write!(
+                f,
+                "ERR the record of this session is damaged; APP.SESSION.REVOKE removes it"
+            ),
+            Error::TooManyOldIds => write!(
+                f,
+                "ERR too many old ids still name this session; rotate less often or with a shorter GRACE"
+            ),
             Error::TooManyRules { max } => write!(f, "ERR at most {max} rules in one call"),
             Error::RuleAfterOption => {
                 write!(f, "ERR rules come first, options after the last rule")

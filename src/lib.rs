@@ -5,7 +5,7 @@
 //!
 //! | where | what |
 //! |---|---|
-//! | [`ratelimit`] | a family: its commands, and the pure code that decides |
+//! | [`ratelimit`], [`session`] | a family each: its commands, and the pure code that decides |
 //! | [`server`] | the only part that touches the server |
 //! | [`args`], [`command`], [`error`], [`settings`], [`stats`] | what the families share |
 
@@ -14,6 +14,7 @@ mod command;
 mod error;
 mod ratelimit;
 mod server;
+mod session;
 mod settings;
 mod stats;
 
@@ -24,6 +25,14 @@ static COMMANDS: &[Registration] = &[
     Registration::of::<ratelimit::RateLimit>(),
     Registration::of::<ratelimit::Peek>(),
     Registration::of::<ratelimit::Refund>(),
+    Registration::of::<session::CreateSession>(),
+    Registration::of::<session::GetSession>(),
+    Registration::of::<session::TouchSession>(),
+    Registration::of::<session::UpdateSession>(),
+    Registration::of::<session::RotateSession>(),
+    Registration::of::<session::RevokeSession>(),
+    Registration::of::<session::RevokeAllSessions>(),
+    Registration::of::<session::ListSessions>(),
 ];
 
 // Unit tests run without a server, so without the server's allocator and without being loaded.

@@ -38,5 +38,8 @@ impl Setting {
     }
 }
 
+/// The most bytes of a session's document.
+pub static SESSION_MAX_BYTES: Setting = Setting::new(c"session-max-bytes", 65_536, 2, 16_777_216);
+
 /// All settings.
-pub static ALL: &[&Setting] = &[];
+pub static ALL: &[&Setting] = &[&SESSION_MAX_BYTES];

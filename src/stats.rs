@@ -18,10 +18,15 @@ impl Counter {
         }
     }
 
-    /// Counts one. Commands run on one thread, so a plain load and store will do; an atomic
-    /// addition would lock the bus on the hot path.
+    /// Counts one.
     pub fn count(&self) {
-        let next = self.value.load(Ordering::Relaxed).wrapping_add(1);
+        self.add(1);
+    }
+
+    /// Counts `n`. Commands run on one thread, so a plain load and store will do; an atomic
+    /// addition would lock the bus on the hot path.
+    pub fn add(&self, n: u64) {
+        let next = self.value.load(Ordering::Relaxed).wrapping_add(n);
         self.value.store(next, Ordering::Relaxed);
     }
 
@@ -40,10 +45,29 @@ pub static RATELIMIT_PEEKED: Counter = Counter::new(c"ratelimit_peeked");
 /// `APP.RATELIMIT.REFUND`: calls that gave something back.
 pub static RATELIMIT_REFUNDED: Counter = Counter::new(c"ratelimit_refunded");
 
+/// `APP.SESSION.CREATE`: sessions made.
+pub static SESSION_CREATED: Counter = Counter::new(c"session_created");
+/// `APP.SESSION.CREATE … REJECT`: refused because of the limit.
+pub static SESSION_REJECTED: Counter = Counter::new(c"session_rejected");
+/// `APP.SESSION.TOUCH`: deadlines moved.
+pub static SESSION_SLID: Counter = Counter::new(c"session_slid");
+/// `APP.SESSION.UPDATE`: sessions changed.
+pub static SESSION_UPDATED: Counter = Counter::new(c"session_updated");
+/// `APP.SESSION.ROTATE`: new ids given.
+pub static SESSION_ROTATED: Counter = Counter::new(c"session_rotated");
+/// `APP.SESSION.REVOKE` and `REVOKEALL`: sessions ended.
+pub static SESSION_REVOKED: Counter = Counter::new(c"session_revoked");
+
 /// All counters, in the order of `INFO`.
 pub static ALL: &[&Counter] = &[
     &RATELIMIT_ALLOWED,
     &RATELIMIT_REFUSED,
     &RATELIMIT_PEEKED,
     &RATELIMIT_REFUNDED,
+    &SESSION_CREATED,
+    &SESSION_REJECTED,
+    &SESSION_SLID,
+    &SESSION_UPDATED,
+    &SESSION_ROTATED,
+    &SESSION_REVOKED,
 ];

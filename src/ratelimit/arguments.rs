@@ -5,7 +5,7 @@ use arrayvec::ArrayVec;
 
 use super::rule::{Algorithm, MAX_EXACT_LIMIT, MAX_RULES, Request, Rule};
 use crate::args::{Arguments, Cursor, is_keyword, parse_integer, set_once};
-use crate::error::{Error, Printable};
+use crate::error::Error;
 
 const MAX_UNITS: u64 = u32::MAX as u64;
 const OPTIONS: &str = "ALGO, COST, FULL";
@@ -128,7 +128,10 @@ impl Options {
             } else if cursor.take_keyword("FULL") {
                 set_once(&mut options.full, "FULL", ())?;
             } else {
-                return Err(unknown_option(argument));
+                return Err(match is_part_of_rule(argument) {
+                    true => Error::RuleAfterOption,
+                    false => cursor.unknown(OPTIONS),
+                });
             }
         }
         Ok(options)
@@ -151,17 +154,9 @@ fn algorithm(word: &[u8]) -> Result<Algorithm, Error> {
         })
 }
 
-/// Says what is most likely meant: a rule or a BURST in the wrong place, or a misspelt option.
-fn unknown_option(argument: &[u8]) -> Error {
-    let belongs_to_rule = ["BURST", "EX", "PX"];
-    if parse_integer(argument).is_some() || belongs_to_rule.iter().any(|k| is_keyword(argument, k))
-    {
-        return Error::RuleAfterOption;
-    }
-    Error::UnknownOption {
-        given: Printable::new(argument),
-        accepted: OPTIONS,
-    }
+fn is_part_of_rule(argument: &[u8]) -> bool {
+    let words = ["BURST", "EX", "PX"];
+    parse_integer(argument).is_some() || words.iter().any(|word| is_keyword(argument, word))
 }
 
 /// The caller has checked the range.

@@ -126,8 +126,10 @@ impl Command for Refund {
 
 impl From<Foreign> for Error {
     fn from(_: Foreign) -> Error {
-        let expected = "a rate limiter";
-        Error::ForeignValue { expected }
+        Error::ForeignValue {
+            holds: "string",
+            expected: "a rate limiter",
+        }
     }
 }
 

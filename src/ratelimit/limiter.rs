@@ -157,20 +157,16 @@ fn give_back<'a, L: Ledger<'a>>(
     let mut given_back = false;
     let mut expires_at_ms = 0;
     state::begin::<L>(out);
-    while let Some(mut record) = records.next::<L>()? {
-        let ledger = &mut record.ledger;
+    while let Some(mut ledger) = records.next::<L>()? {
         let named = (request.rules.iter()).find(|rule| rule.window_ms() == ledger.window_ms());
-        match named {
-            None => out.extend_from_slice(record.raw),
-            Some(rule) => {
-                ledger.settle(now_ms);
-                given_back |= ledger.refund(rule, request.cost.max(1), now_ms);
-                if ledger.is_empty() {
-                    continue;
-                }
-                ledger.write(out);
+        if let Some(rule) = named {
+            ledger.settle(now_ms);
+            given_back |= ledger.refund(rule, request.cost.max(1), now_ms);
+            if ledger.is_empty() {
+                continue;
             }
         }
+        ledger.write(out);
         expires_at_ms = expires_at_ms.max(ledger.expires_at_ms());
     }
     Ok(if !given_back {
@@ -225,10 +221,10 @@ impl<'a, 'r, L: Ledger<'a>> Book<'r, L> {
             })
             .collect();
         if let Some(mut records) = records_of::<L>(state)? {
-            while let Some(record) = records.next::<L>()? {
-                let window_ms = record.ledger.window_ms();
+            while let Some(ledger) = records.next::<L>()? {
+                let window_ms = ledger.window_ms();
                 if let Some(entry) = entries.iter_mut().find(|e| e.rule.window_ms() == window_ms) {
-                    entry.ledger = record.ledger;
+                    entry.ledger = ledger;
                     ledger::settle(&mut entry.ledger, entry.rule, cost, now_ms);
                 }
             }

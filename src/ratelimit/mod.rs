@@ -26,4 +26,7 @@ mod rule;
 mod sliding;
 mod state;
 
+#[cfg(test)]
+mod tests;
+
 pub use commands::{Peek, RateLimit, Refund};

@@ -7,8 +7,9 @@
 //! The letter is also the version of the format: records laid out in another way get another
 //! letter. Numbers are little-endian and as wide as their range needs: windows 5 bytes, times 6
 //! (Unix milliseconds), counts 4 or less. A record without units is never written, so that "no
-//! key" is the only way to say "empty". Bytes that break any of this were not written here and are
-//! [`Foreign`].
+//! key" is the only way to say "empty". What is charged has one encoding, so that a record which is
+//! read and written again does not change. Bytes that break any of this were not written here and
+//! are [`Foreign`].
 
 use arrayvec::ArrayVec;
 
@@ -95,12 +96,6 @@ pub(super) fn open(state: &[u8]) -> Result<(u8, &[u8]), Foreign> {
     Ok((letter, records))
 }
 
-/// One record: what it says, and its bytes.
-pub(super) struct Record<'a, L> {
-    pub(super) ledger: L,
-    pub(super) raw: &'a [u8],
-}
-
 /// Reads records one after another until the state is used up.
 pub(super) struct Records<'a> {
     reader: Reader<'a>,
@@ -116,19 +111,16 @@ impl<'a> Records<'a> {
     }
 
     /// The next record, `None` at the end of the state.
-    pub(super) fn next<L: Ledger<'a>>(&mut self) -> Result<Option<Record<'a, L>>, Foreign> {
-        let before = self.reader.rest;
-        if before.is_empty() {
+    pub(super) fn next<L: Ledger<'a>>(&mut self) -> Result<Option<L>, Foreign> {
+        if self.reader.rest.is_empty() {
             return Ok(None);
         }
         let ledger = L::read(&mut self.reader)?;
-        let length = before.len().saturating_sub(self.reader.rest.len());
-        let raw = before.get(..length).ok_or(Foreign)?;
         let window_ms = ledger.window_ms();
         if self.windows.contains(&window_ms) || self.windows.try_push(window_ms).is_err() {
             return Err(Foreign);
         }
-        Ok(Some(Record { ledger, raw }))
+        Ok(Some(ledger))
     }
 }
 

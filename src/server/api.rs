@@ -34,6 +34,8 @@ required_calls! {
     RedisModule_FreeString
     RedisModule_GetCommand
     RedisModule_GetContextFlags
+    RedisModule_HashGet
+    RedisModule_HashSet
     RedisModule_InfoAddFieldULongLong
     RedisModule_InfoAddSection
     RedisModule_KeyType
@@ -41,6 +43,7 @@ required_calls! {
     RedisModule_Milliseconds
     RedisModule_NotifyKeyspaceEvent
     RedisModule_OpenKey
+    RedisModule_RedactClientCommandArgument
     RedisModule_RegisterInfoFunc
     RedisModule_RegisterNumericConfig
     RedisModule_Replicate
@@ -48,7 +51,11 @@ required_calls! {
     RedisModule_ReplyWithError
     RedisModule_ReplyWithLongLong
     RedisModule_ReplyWithMap
+    RedisModule_ReplyWithNull
     RedisModule_ReplyWithStringBuffer
+    RedisModule_ScanCursorCreate
+    RedisModule_ScanCursorDestroy
+    RedisModule_ScanKey
     RedisModule_SetAbsExpire
     RedisModule_SetCommandInfo
     RedisModule_SetModuleOptions

@@ -48,6 +48,14 @@ impl<'a> Call<'a> {
         flags & raw::REDISMODULE_CTX_FLAGS_OOM as c_int != 0
     }
 
+    /// Shows argument `index`, a secret, as `(redacted)` in SLOWLOG and MONITOR.
+    pub fn redact(&self, index: usize) {
+        if let (true, Ok(position)) = (index < self.argv.len(), c_int::try_from(index)) {
+            // SAFETY: `ctx` is that of the running callback, and there is such an argument.
+            unsafe { rm!(RedisModule_RedactClientCommandArgument(self.ctx, position)) };
+        }
+    }
+
     /// The server's own handle of argument `index`.
     pub(super) fn handle(&self, index: usize) -> Option<*mut raw::RedisModuleString> {
         self.argv.get(index).copied()

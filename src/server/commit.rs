@@ -8,10 +8,15 @@
 use std::ffi::CStr;
 use std::os::raw::{c_int, c_longlong};
 
+use arrayvec::ArrayVec;
 use redis_module::raw;
 
 use super::api::rm;
 use super::key::{Access, Key, Kind};
+use super::string::ServerString;
+
+/// A keyspace event: its class and its name.
+type Event = (c_int, &'static CStr);
 
 impl Key<'_> {
     /// Stores `value` as a string that expires at `expires_at_ms` (Unix time in milliseconds).
@@ -38,6 +43,104 @@ impl Key<'_> {
             (raw::REDISMODULE_NOTIFY_STRING, c"set"),
             (raw::REDISMODULE_NOTIFY_GENERIC, c"expire"),
         ]);
+    }
+
+    /// Sets and deletes fields of a hash, and gives the key another expiry (Unix time in
+    /// milliseconds) if one is given. Fields to delete need not be there.
+    ///
+    /// Replicated as `HSET`, `HDEL` and `PEXPIREAT`, as far as there is something to do. The key
+    /// must be open for writing, and a field must be left.
+    pub fn commit_hash(self, set: &[(&[u8], &[u8])], delete: &[&[u8]], expires_at_ms: Option<u64>) {
+        let mut events = ArrayVec::<Event, 3>::new();
+        if !set.is_empty() {
+            self.set_fields(set);
+            events.push((raw::REDISMODULE_NOTIFY_HASH, c"hset"));
+        }
+        if self.delete_fields(delete) {
+            events.push((raw::REDISMODULE_NOTIFY_HASH, c"hdel"));
+        }
+        if let Some(expires_at_ms) = expires_at_ms {
+            self.expire_at(expires_at_ms);
+            events.push((raw::REDISMODULE_NOTIFY_GENERIC, c"expire"));
+        }
+        self.announce(&events);
+    }
+
+    fn set_fields(&self, fields: &[(&[u8], &[u8])]) {
+        let strings = fields.iter().flat_map(|(field, value)| [*field, *value]);
+        let strings: Vec<ServerString> = strings.map(ServerString::new).collect();
+        let end: *mut raw::RedisModuleString = std::ptr::null_mut();
+        for pair in strings.chunks_exact(2) {
+            let [field, value] = pair else { continue };
+            // SAFETY: the key is open for writing; the server takes its own references.
+            unsafe {
+                rm!(RedisModule_HashSet(
+                    self.handle,
+                    raw::REDISMODULE_HASH_NONE as c_int,
+                    field.as_ptr(),
+                    value.as_ptr(),
+                    end,
+                ));
+            }
+        }
+        self.replicate_with(c"HSET", &strings);
+    }
+
+    /// Says whether one of the fields was there.
+    fn delete_fields(&self, fields: &[&[u8]]) -> bool {
+        let end: *mut raw::RedisModuleString = std::ptr::null_mut();
+        let strings = fields.iter().map(|field| ServerString::new(field));
+        let deleted: Vec<ServerString> = strings
+            .filter(|field| {
+                // SAFETY: the key is open for writing. The server's mark for "delete this field" is
+                // the pointer 1, which it compares and never follows.
+                let found = unsafe {
+                    rm!(RedisModule_HashSet(
+                        self.handle,
+                        raw::REDISMODULE_HASH_NONE as c_int,
+                        field.as_ptr(),
+                        std::ptr::without_provenance_mut::<raw::RedisModuleString>(1),
+                        end,
+                    ))
+                };
+                found > 0
+            })
+            .collect();
+        if !deleted.is_empty() {
+            self.replicate_with(c"HDEL", &deleted);
+        }
+        !deleted.is_empty()
+    }
+
+    fn expire_at(&self, expires_at_ms: u64) {
+        let expires_at = c_longlong::try_from(expires_at_ms).unwrap_or(c_longlong::MAX);
+        // SAFETY: the key is open for writing.
+        unsafe {
+            rm!(RedisModule_SetAbsExpire(self.handle, expires_at));
+            rm!(RedisModule_Replicate(
+                self.call.ctx,
+                c"PEXPIREAT".as_ptr(),
+                c"sl".as_ptr(),
+                self.name,
+                expires_at,
+            ));
+        }
+    }
+
+    /// Replicates `command key arguments…`.
+    fn replicate_with(&self, command: &CStr, arguments: &[ServerString]) {
+        let arguments: Vec<_> = arguments.iter().map(ServerString::as_ptr).collect();
+        // SAFETY: the strings are valid; the server takes its own references.
+        unsafe {
+            rm!(RedisModule_Replicate(
+                self.call.ctx,
+                command.as_ptr(),
+                c"sv".as_ptr(),
+                self.name,
+                arguments.as_ptr(),
+                arguments.len(),
+            ));
+        }
     }
 
     /// Deletes the key. Replicated as `DEL key`. The key must be open for writing.
@@ -70,18 +173,15 @@ impl Key<'_> {
                 old.copy_from_slice(value);
                 return;
             }
-            let string = rm!(RedisModule_CreateString(
-                std::ptr::null_mut(),
-                value.as_ptr().cast(),
-                value.len(),
+            rm!(RedisModule_StringSet(
+                self.handle,
+                ServerString::new(value).as_ptr()
             ));
-            rm!(RedisModule_StringSet(self.handle, string));
-            rm!(RedisModule_FreeString(std::ptr::null_mut(), string));
         }
     }
 
     /// Closes the key and tells who watches, caches or listens.
-    fn announce(self, events: &[(c_int, &'static CStr)]) {
+    fn announce(self, events: &[Event]) {
         let (ctx, name) = (self.call.ctx, self.name);
         drop(self);
         // SAFETY: the context and the name belong to the running callback; no key is open.

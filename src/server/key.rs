@@ -37,6 +37,8 @@ pub enum Kind {
     Empty,
     /// A string.
     String,
+    /// A hash.
+    Hash,
     /// Anything else.
     Other,
 }
@@ -70,6 +72,7 @@ impl<'c> Key<'c> {
         match kind as isize {
             raw::REDISMODULE_KEYTYPE_EMPTY => Kind::Empty,
             raw::REDISMODULE_KEYTYPE_STRING => Kind::String,
+            raw::REDISMODULE_KEYTYPE_HASH => Kind::Hash,
             _ => Kind::Other,
         }
     }
@@ -82,8 +85,8 @@ impl<'c> Key<'c> {
     pub fn string(&self, min_len: usize) -> Result<Option<&[u8]>, Error> {
         match self.kind() {
             Kind::Empty => return Ok(None),
-            Kind::Other => return Err(Error::WrongType),
             Kind::String => {}
+            _ => return Err(Error::WrongType),
         }
         // SAFETY: the key is open and holds a string.
         if unsafe { rm!(RedisModule_ValueLength(self.handle)) } < min_len {

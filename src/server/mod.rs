@@ -8,14 +8,17 @@ mod api;
 mod call;
 mod commit;
 mod config;
+mod hash;
 mod info;
 mod key;
 mod load;
 mod register;
 mod reply;
+mod string;
 mod trampoline;
 
 pub use call::Call;
+pub use hash::Hash;
 pub use key::{Access, Key};
 pub use load::load;
 pub use trampoline::{Command, Registration};

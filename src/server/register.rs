@@ -95,6 +95,8 @@ fn key_spec(keys: Keys) -> raw::RedisModuleCommandKeySpec {
                 | raw::REDISMODULE_CMD_KEY_ACCESS
                 | raw::REDISMODULE_CMD_KEY_UPDATE
         }
+        KeyAccess::Update => raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_UPDATE,
+        KeyAccess::Delete => raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_DELETE,
     };
     raw::RedisModuleCommandKeySpec {
         notes: std::ptr::null(),
@@ -154,6 +156,10 @@ fn doc_arg(
 ) -> raw::RedisModuleCommandArg {
     let (type_, key_spec_index) = match arg.kind {
         ArgKind::Key => (raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_KEY, 0),
+        ArgKind::String => (
+            raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_STRING,
+            -1,
+        ),
         ArgKind::Integer => (
             raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_INTEGER,
             -1,

@@ -41,6 +41,12 @@ impl Call<'_> {
         };
     }
 
+    /// Nothing: null in RESP3, a null bulk string in RESP2.
+    pub fn reply_null(&self) {
+        // SAFETY: see above.
+        unsafe { rm!(RedisModule_ReplyWithNull(self.ctx)) };
+    }
+
     /// One pair of a map whose value is an integer.
     pub fn reply_field(&self, name: &str, value: i64) {
         self.reply_bytes(name.as_bytes());

@@ -22,6 +22,17 @@ pub fn server_has(client: &mut Client, command: &str) -> bool {
     !client.run(&format!("COMMAND INFO {command}")).items()[0].is_nil()
 }
 
+/// The names in `MODULE LIST`; some servers come with modules of their own.
+#[track_caller]
+pub fn modules(client: &mut Client) -> BTreeSet<String> {
+    let list = client.run("MODULE LIST");
+    let names = list
+        .items()
+        .iter()
+        .filter_map(|module| module.field("name"));
+    names.map(|name| name.text()).collect()
+}
+
 /// Everything in the selected database, comparable between servers: contents by digest, expiry
 /// (which the digest leaves out) key by key.
 #[derive(Debug, PartialEq, Eq)]

@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 
 pub use introspection::{
     Argument, CommandDocs, CommandInfo, Dataset, KeySpec, command_docs, command_info, dataset,
-    info, server_has,
+    info, modules, server_has,
 };
 pub use keyspace::KeyspaceEvents;
 pub use module::module_path;

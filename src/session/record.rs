@@ -1,0 +1,366 @@
+//! The text of a field of the hash.
+//!
+//! ```text
+//! _         appkit:session:1 <latest deadline>
+//! <handle>  created=<ms> seen=<ms> idle=<ms> expires=<ms>[ max=<ms>][ old=<handle>:<ms>[,…]]\n<JSON>
+//! <handle>  now=<handle>
+//! ```
+//!
+//! The first form of a handle's field is a session. The second is an id that has been rotated away
+//! and still names its session for a while; it only says where to look, the deadlines of all old ids
+//! are in the session's `old`. So an old id counts only if the session agrees: a leftover can
+//! neither prolong itself nor attach to a session that came later under the same id.
+//!
+//! Times are Unix times in milliseconds, `idle` is a span. Reading is strict (this order, one space,
+//! no sign, no leading zero): whatever reads is exactly what would be written, and all else is
+//! damage.
+
+use std::fmt::Write;
+
+use super::handle::{HANDLE_BYTES, Handle};
+
+/// The field that makes a hash one of sessions. No handle is one character long.
+pub const INDEX_FIELD: &str = "_";
+
+/// The tag at the start of [`INDEX_FIELD`]; the number is the version of all fields' format.
+const INDEX_TAG: &str = "appkit:session:1";
+
+/// The most old ids that may name one session at a time.
+///
+/// Each rotation and the end of a session write to every one of them, so there is an end to it.
+pub const MAX_OLD_IDS: usize = 64;
+
+/// An id that has been rotated away, and until when it still names the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OldId {
+    pub handle: Handle,
+    /// First instant (Unix ms) at which it names nothing any more.
+    pub until: i64,
+}
+
+/// What is known about a session besides its document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// When the session was made (Unix ms); a rotation keeps it.
+    pub created: i64,
+    /// When it was last used (Unix ms), as coarse as the throttle of its slide.
+    pub seen: i64,
+    /// Idle timeout in ms, at least 1.
+    pub idle: i64,
+    /// First instant (Unix ms) at which the session has ended, the absolute deadline included.
+    pub expires: i64,
+    /// Absolute deadline (Unix ms), if there is one.
+    pub max: Option<i64>,
+    /// At most [`MAX_OLD_IDS`]; some may have run out.
+    pub old: Vec<OldId>,
+}
+
+impl Header {
+    pub fn is_live(&self, now: i64) -> bool {
+        now < self.expires
+    }
+
+    /// Whether `handle` is an old id that still names this session.
+    pub fn answers_to(&self, handle: Handle, now: i64) -> bool {
+        self.old
+            .iter()
+            .any(|old| old.handle == handle && now < old.until)
+    }
+}
+
+/// A field that was read.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Record<'a> {
+    Session(Header, &'a str),
+    /// An old id; the session is in the field named here.
+    Old(Handle),
+}
+
+/// Bytes that these commands did not write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Damaged;
+
+impl<'a> Record<'a> {
+    /// Reads a field other than [`INDEX_FIELD`].
+    ///
+    /// The document is not parsed again on each read: it must be UTF-8 between braces. What is
+    /// inside is checked when a document is taken in and before one is patched.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, Damaged> {
+        let text = std::str::from_utf8(bytes).map_err(|_| Damaged)?;
+        if let Some(handle) = text.strip_prefix("now=") {
+            return read_handle(handle).map(Self::Old);
+        }
+        let (header, data) = text.split_once('\n').ok_or(Damaged)?;
+        if data.len() < 2 || !data.starts_with('{') || !data.ends_with('}') {
+            return Err(Damaged);
+        }
+        Ok(Self::Session(decode_header(header)?, data))
+    }
+}
+
+/// The text of a session's field.
+pub fn encode_session(header: &Header, data: &str) -> String {
+    let mut text = format!(
+        "created={} seen={} idle={} expires={}",
+        header.created, header.seen, header.idle, header.expires
+    );
+    if let Some(max) = header.max {
+        // Writing into a String cannot fail.
+        let _ = write!(text, " max={max}");
+    }
+    for (i, old) in header.old.iter().enumerate() {
+        let start = if i == 0 { " old=" } else { "," };
+        let _ = write!(text, "{start}{}:{}", old.handle, old.until);
+    }
+    text.push('\n');
+    text.push_str(data);
+    text
+}
+
+/// The text of the field of an old id, whose session is in the field of `session`.
+pub fn encode_old(session: Handle) -> String {
+    format!("now={session}")
+}
+
+/// The text of [`INDEX_FIELD`]; `latest` is no earlier than the deadline of any live session.
+pub fn encode_index(latest: i64) -> String {
+    format!("{INDEX_TAG} {latest}")
+}
+
+/// Reads the latest deadline (Unix ms) from [`INDEX_FIELD`].
+pub fn decode_index(bytes: &[u8]) -> Result<i64, Damaged> {
+    let rest = strip_tag(bytes).ok_or(Damaged)?;
+    read_number(std::str::from_utf8(rest).map_err(|_| Damaged)?)
+}
+
+/// Whether the hash with this [`INDEX_FIELD`] is one of sessions, even if the rest is unreadable.
+pub fn is_index(bytes: &[u8]) -> bool {
+    strip_tag(bytes).is_some()
+}
+
+fn strip_tag(bytes: &[u8]) -> Option<&[u8]> {
+    bytes.strip_prefix(INDEX_TAG.as_bytes())?.strip_prefix(b" ")
+}
+
+fn decode_header(text: &str) -> Result<Header, Damaged> {
+    let mut items = text.split(' ').peekable();
+    let mut number = |name: &str| {
+        let item = items.next().ok_or(Damaged)?;
+        read_number(item.strip_prefix(name).ok_or(Damaged)?)
+    };
+    let created = number("created=")?;
+    let seen = number("seen=")?;
+    let idle = number("idle=")?;
+    let expires = number("expires=")?;
+    let max = match items.next_if(|item| item.starts_with("max=")) {
+        Some(item) => Some(read_number(item.strip_prefix("max=").ok_or(Damaged)?)?),
+        None => None,
+    };
+    let old = match items.next() {
+        Some(item) => decode_old_ids(item.strip_prefix("old=").ok_or(Damaged)?)?,
+        None => Vec::new(),
+    };
+    let past_max = max.is_some_and(|max| max < expires);
+    if items.next().is_some() || idle == 0 || past_max {
+        return Err(Damaged);
+    }
+    Ok(Header {
+        created,
+        seen,
+        idle,
+        expires,
+        max,
+        old,
+    })
+}
+
+fn decode_old_ids(text: &str) -> Result<Vec<OldId>, Damaged> {
+    let mut old = Vec::new();
+    for item in text.split(',') {
+        if old.len() == MAX_OLD_IDS {
+            return Err(Damaged);
+        }
+        let (handle, until) = item.split_at_checked(HANDLE_BYTES).ok_or(Damaged)?;
+        old.push(OldId {
+            handle: read_handle(handle)?,
+            until: read_number(until.strip_prefix(':').ok_or(Damaged)?)?,
+        });
+    }
+    Ok(old)
+}
+
+fn read_handle(text: &str) -> Result<Handle, Damaged> {
+    Handle::parse(text.as_bytes()).ok_or(Damaged)
+}
+
+fn read_number(text: &str) -> Result<i64, Damaged> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let canonical = text == "0" || !text.starts_with('0');
+    if !digits || !canonical {
+        return Err(Damaged);
+    }
+    // An empty text and one that is too large end here.
+    text.parse().map_err(|_| Damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn old_id() -> impl Strategy<Value = OldId> {
+        (any::<[u8; 4]>(), 0..=i64::MAX).prop_map(|(id, until)| OldId {
+            handle: Handle::of_id(&id),
+            until,
+        })
+    }
+
+    fn header() -> impl Strategy<Value = Header> {
+        let time = 0..=i64::MAX;
+        let old = proptest::collection::vec(old_id(), 0..=MAX_OLD_IDS);
+        let max = proptest::option::of(time.clone());
+        (time.clone(), time.clone(), 1..=i64::MAX, time, max, old).prop_map(
+            |(created, seen, idle, expires, max, old)| Header {
+                created,
+                seen,
+                idle,
+                expires: max.map_or(expires, |max| expires.min(max)),
+                max,
+                old,
+            },
+        )
+    }
+
+    fn encode(record: &Record) -> String {
+        match record {
+            Record::Session(header, data) => encode_session(header, data),
+            Record::Old(handle) => encode_old(*handle),
+        }
+    }
+
+    #[test]
+    fn a_session_is_stored_as_readable_text() {
+        let header = Header {
+            created: 1_700_000_000_000,
+            seen: 1_700_000_060_000,
+            idle: 1_800_000,
+            expires: 1_700_001_860_000,
+            max: Some(1_700_028_800_000),
+            old: vec![OldId {
+                handle: Handle::of_id(b"abc"),
+                until: 1_700_000_090_000,
+            }],
+        };
+        assert_eq!(
+            encode_session(&header, "{}"),
+            "created=1700000000000 seen=1700000060000 idle=1800000 expires=1700001860000 \
+             max=1700028800000 old=ungWv48Bz-pBQUDeXa4iIw:1700000090000\n{}"
+        );
+        assert_eq!(
+            encode_old(Handle::of_id(b"abc")),
+            "now=ungWv48Bz-pBQUDeXa4iIw"
+        );
+        assert_eq!(
+            encode_index(1_700_001_860_000),
+            "appkit:session:1 1700001860000"
+        );
+    }
+
+    #[test]
+    fn what_these_commands_do_not_write_is_damage() {
+        let good = "created=1 seen=2 idle=3 expires=5 max=9\n{}";
+        assert!(Record::decode(good.as_bytes()).is_ok());
+        for bad in [
+            "",
+            "{}",
+            "\n{}",
+            "created=1 seen=2 idle=3 expires=5",
+            "created=1 seen=2 idle=3 expires=5\n",
+            "created=1 seen=2 idle=3 expires=5\n{",
+            "created=1 seen=2 idle=3 expires=5\n}",
+            "created=1 seen=2 idle=3 expires=5\n[]",
+            "created=1 seen=2 idle=3\n{}",
+            "created=1 seen=2 idle=0 expires=5\n{}",
+            "created=1 seen=2 idle=03 expires=5\n{}",
+            "created=+1 seen=2 idle=3 expires=5\n{}",
+            "created=-1 seen=2 idle=3 expires=5\n{}",
+            "created= seen=2 idle=3 expires=5\n{}",
+            "created=1  seen=2 idle=3 expires=5\n{}",
+            "created=1 seen=2 idle=3 expires=5 \n{}",
+            "seen=2 created=1 idle=3 expires=5\n{}",
+            "created=1 seen=2 idle=3 expires=9223372036854775808\n{}",
+            "created=1 seen=2 idle=3 expires=5 max=4\n{}",
+            "created=1 seen=2 idle=3 expires=5 old=\n{}",
+            "created=1 seen=2 idle=3 expires=5 old=abc:9\n{}",
+            "created=1 seen=2 idle=3 expires=5 old=ungWv48Bz-pBQUDeXa4iIw\n{}",
+            "created=1 seen=2 idle=3 expires=5 old=ungWv48Bz-pBQUDeXa4iIw:7,\n{}",
+            "created=1 seen=2 idle=3 expires=5 old=ungWv48Bz-pBQUDeXa4iIw:7 max=9\n{}",
+            "created=1 seen=2 idle=3 expires=5 new=7\n{}",
+            "now=",
+            "now=abc",
+            "now=ungWv48Bz-pBQUDeXa4iIw\n",
+        ] {
+            assert_eq!(Record::decode(bad.as_bytes()), Err(Damaged), "{bad:?}");
+        }
+        assert_eq!(
+            Record::decode(b"created=1 seen=2 idle=3 expires=5\n{\"a\":\"\xff\"}"),
+            Err(Damaged)
+        );
+    }
+
+    #[test]
+    fn another_index_is_not_ours() {
+        for bad in [
+            "",
+            "appkit:session:1",
+            "appkit:session:10 5",
+            "appkit:session:2 5",
+            "appkit:lock:1 5 x",
+        ] {
+            assert!(!is_index(bad.as_bytes()), "{bad:?}");
+            assert_eq!(decode_index(bad.as_bytes()), Err(Damaged), "{bad:?}");
+        }
+        for unreadable in ["appkit:session:1 ", "appkit:session:1 -5"] {
+            assert!(is_index(unreadable.as_bytes()));
+            assert_eq!(decode_index(unreadable.as_bytes()), Err(Damaged));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_session_reads_back(header in header()) {
+            let text = encode_session(&header, "{\"a\":\n1}");
+            prop_assert_eq!(
+                Record::decode(text.as_bytes()),
+                Ok(Record::Session(header, "{\"a\":\n1}"))
+            );
+        }
+
+        #[test]
+        fn an_index_reads_back(latest in 0..=i64::MAX) {
+            prop_assert_eq!(decode_index(encode_index(latest).as_bytes()), Ok(latest));
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in any::<Vec<u8>>()) {
+            let _ = Record::decode(&bytes);
+            let _ = decode_index(&bytes);
+        }
+
+        /// Whatever reads is what would be written: a damaged byte is never read as something near.
+        #[test]
+        fn a_changed_byte_is_damage_or_the_text_of_another_record(
+            header in header(),
+            at in any::<proptest::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let mut bytes = encode_session(&header, "{}").into_bytes();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Ok(record) = Record::decode(&bytes) {
+                prop_assert_eq!(encode(&record).into_bytes(), bytes);
+            }
+        }
+    }
+}
