@@ -20,6 +20,17 @@ pub enum Error {
     OutOfMemory,
     /// A fault in the module: the call was given up.
     Internal,
+    /// Another node serves the key's slot.
+    Moved {
+        /// The slot.
+        slot: i64,
+        /// Host and port of that node, the host empty where it is that of this node.
+        endpoint: String,
+    },
+    /// The key's slot is on its way to another node.
+    TryAgain,
+    /// The cluster serves no keys at the moment.
+    ClusterDown,
     /// An option at the end of the call, without its value.
     MissingValue {
         /// The option.
@@ -43,15 +54,6 @@ pub enum Error {
         min: u64,
         /// Largest accepted value.
         max: u64,
-    },
-    /// An argument that is too short or too long.
-    WrongLength {
-        /// The argument.
-        argument: &'static str,
-        /// Fewest bytes.
-        min: usize,
-        /// Most bytes.
-        max: usize,
     },
     /// An option given twice.
     GivenTwice {
@@ -139,6 +141,9 @@ impl fmt::Display for Error {
                 write!(f, "OOM command not allowed when used memory > 'maxmemory'.")
             }
             Error::Internal => write!(f, "ERR internal error in the appkit module"),
+            Error::Moved { slot, endpoint } => write!(f, "MOVED {slot} {endpoint}"),
+            Error::TryAgain => write!(f, "TRYAGAIN The slot of the key is being moved; ask again"),
+            Error::ClusterDown => write!(f, "CLUSTERDOWN The cluster is down"),
             Error::MissingValue { option } => write!(f, "ERR {option} needs a value"),
             Error::MissingDuration { owner } => {
                 write!(f, "ERR {owner} needs EX seconds or PX milliseconds")
@@ -148,9 +153,6 @@ impl fmt::Display for Error {
             }
             Error::NotAnInteger { option, min, max } => {
                 write!(f, "ERR {option} must be an integer from {min} to {max}")
-            }
-            Error::WrongLength { argument, min, max } => {
-                write!(f, "ERR {argument} must have {min} to {max} bytes")
             }
             Error::GivenTwice { option } => write!(f, "ERR {option} is given twice"),
             Error::UnknownOption { given, accepted } => {

@@ -1,7 +1,7 @@
 //! The arguments of the lock commands.
 
 use crate::args::{Arguments, Cursor, MAX_DURATION_MS, set_once};
-use crate::error::{Error, Printable};
+use crate::error::Error;
 
 /// Longest token in bytes.
 pub const MAX_TOKEN_LEN: usize = 256;
@@ -39,7 +39,7 @@ impl<'a> Asked<'a> {
         let token = token(arguments)?;
         let mut cursor = Cursor::new(arguments, TOKEN.saturating_add(1));
         let (mut lifetime_ms, mut wait_ms) = (None, None);
-        while let Some(given) = cursor.peek() {
+        while cursor.peek().is_some() {
             if let Some(duration_ms) = cursor.optional_duration_ms()? {
                 let twice = Error::TwoDurations { owner: command };
                 set_once(&mut lifetime_ms, "EX", duration_ms).map_err(|_| twice)?;
@@ -47,9 +47,7 @@ impl<'a> Asked<'a> {
                 let value = cursor.integer("WAIT", 0, MAX_DURATION_MS)?;
                 set_once(&mut wait_ms, "WAIT", value)?;
             } else {
-                let given = Printable::new(given);
-                let accepted = if may_wait { "EX, PX, WAIT" } else { "EX, PX" };
-                return Err(Error::UnknownOption { given, accepted });
+                return Err(cursor.unknown(if may_wait { "EX, PX, WAIT" } else { "EX, PX" }));
             }
         }
         Ok(Asked {
@@ -65,8 +63,8 @@ pub fn token<A: Arguments + ?Sized>(arguments: &A) -> Result<&[u8], Error> {
     let token = arguments.get(TOKEN).unwrap_or_default();
     match token.len() {
         1..=MAX_TOKEN_LEN => Ok(token),
-        _ => Err(Error::WrongLength {
-            argument: "token",
+        _ => Err(Error::BytesOutOfRange {
+            option: "token",
             min: 1,
             max: MAX_TOKEN_LEN,
         }),
@@ -105,11 +103,11 @@ mod tests {
             assert_eq!(acquire(&format!("APP.LOCK k {rest}")), Err(error.into()));
         };
         lock("t", "ERR APP.LOCK needs EX seconds or PX milliseconds");
-        lock("t WAIT 5", "ERR APP.LOCK needs EX seconds or PX milliseconds");
         lock(
-            "t EX 1 PX 1000",
-            "ERR APP.LOCK takes exactly one EX or PX",
+            "t WAIT 5",
+            "ERR APP.LOCK needs EX seconds or PX milliseconds",
         );
+        lock("t EX 1 PX 1000", "ERR APP.LOCK takes exactly one EX or PX");
         lock("t EX", "ERR EX needs a value");
         lock("t EX 0", "ERR EX must be an integer from 1 to 315360000");
         lock("t EX 1 WAIT", "ERR WAIT needs a value");
@@ -137,7 +135,13 @@ mod tests {
         let length_error = Err("ERR token must have 1 to 256 bytes".to_string());
         let longest = "t".repeat(256);
         assert_eq!(acquire("APP.LOCK k  EX 1"), length_error);
-        assert_eq!(acquire(&format!("APP.LOCK k {longest}t EX 1")), length_error);
-        assert_eq!(acquire(&format!("APP.LOCK k {longest} EX 1")), Ok((1000, 0)));
+        assert_eq!(
+            acquire(&format!("APP.LOCK k {longest}t EX 1")),
+            length_error
+        );
+        assert_eq!(
+            acquire(&format!("APP.LOCK k {longest} EX 1")),
+            Ok((1000, 0))
+        );
     }
 }

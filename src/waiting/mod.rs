@@ -17,7 +17,7 @@ mod table_test;
 use std::num::NonZeroUsize;
 
 pub use line::LineId;
-pub use table::{Answered, Table};
+pub use table::Table;
 
 /// Names a waiter as long as it is in the table. Chosen by whoever lets it wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -102,7 +102,14 @@ impl<R: Request, A> Table<R, A> {
 
     /// Puts a waiter at the end of the line for a key, or beside those of the same name.
     /// `deadline_ms` ends its wait.
-    pub fn join(&mut self, db: i32, key: &[u8], id: WaiterId, request: R, deadline_ms: u64) -> LineId {
+    pub fn join(
+        &mut self,
+        db: i32,
+        key: &[u8],
+        id: WaiterId,
+        request: R,
+        deadline_ms: u64,
+    ) -> LineId {
         let line = self.line(db, key).unwrap_or_else(|| self.open(db, key));
         let seat = Seat(self.number());
         let seat = match self.lines.get_mut(&line) {
@@ -173,13 +180,11 @@ impl<R: Request, A> Table<R, A> {
         let Some(line) = self.lines.get_mut(&line_id) else {
             return;
         };
-        let place = Rc::clone(&line.place);
         let party = line.take(seat);
-        let delivered = Cell::new(false);
         let answered = Rc::new(Answered {
-            place,
+            place: Rc::clone(&line.place),
             answer,
-            delivered,
+            delivered: Cell::new(false),
         });
         for id in party {
             self.decide(id, Stage::Answered(Rc::clone(&answered)));
@@ -189,14 +194,18 @@ impl<R: Request, A> Table<R, A> {
         self.close_if_empty(line_id);
     }
 
-    /// Answers one waiter alone: its wait has ended without result.
-    pub fn answer_one(&mut self, id: WaiterId, answer: A) {
+    /// Ends the wait of one waiter alone, without result. `answer` is made from when what the line
+    /// waits for ends by itself, as far as known.
+    pub fn give_up(&mut self, id: WaiterId, answer: impl FnOnce(Option<u64>) -> A) {
+        let Some((line, _)) = self.position(id) else {
+            return;
+        };
+        let until_ms = self.lines.get(&line).and_then(|line| line.until_ms);
         let Some(place) = self.leave(id) else { return };
-        let delivered = Cell::new(false);
         let answered = Rc::new(Answered {
             place,
-            answer,
-            delivered,
+            answer: answer(until_ms),
+            delivered: Cell::new(false),
         });
         if let Some(waiter) = self.waiters.get_mut(&id) {
             waiter.stage = Stage::Answered(answered);
@@ -244,12 +253,6 @@ impl<R: Request, A> Table<R, A> {
             }
         }
         self.lines.remove(&id);
-    }
-
-    /// When what the waiter waits for ends by itself, as far as known.
-    pub fn until_ms(&self, id: WaiterId) -> Option<u64> {
-        let (line, _) = self.position(id)?;
-        self.lines.get(&line)?.until_ms
     }
 
     /// The line was looked at: it waits for something that ends at `until_ms` by itself. Look again
@@ -338,7 +341,8 @@ impl<R: Request, A> Table<R, A> {
         // Held by nobody but this list: all clients of the party are gone.
         let last = |answered: &mut Rc<Answered<A>>| Rc::strong_count(answered) == 1;
         let gone = self.in_flight.extract_if(.., last);
-        self.undelivered.extend(gone.filter(|answered| !answered.is_delivered()));
+        self.undelivered
+            .extend(gone.filter(|answered| !answered.is_delivered()));
     }
 
     /// Answers that nobody got.
