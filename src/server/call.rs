@@ -14,6 +14,7 @@ pub struct Call<'a> {
     pub(super) ctx: *mut raw::RedisModuleCtx,
     argv: &'a [*mut raw::RedisModuleString],
     now_us: Cell<Option<u64>>,
+    secrets: Cell<Vec<c_int>>,
 }
 
 impl<'a> Call<'a> {
@@ -27,6 +28,7 @@ impl<'a> Call<'a> {
             ctx,
             argv,
             now_us: Cell::new(None),
+            secrets: Cell::new(Vec::new()),
         }
     }
 
@@ -73,6 +75,16 @@ impl<'a> Call<'a> {
     /// Shows argument `index`, a secret, as `(redacted)` in SLOWLOG and MONITOR.
     pub fn redact(&self, index: usize) {
         if let (true, Ok(position)) = (index < self.argv.len(), c_int::try_from(index)) {
+            let mut secrets = self.secrets.take();
+            secrets.push(position);
+            self.secrets.set(secrets);
+        }
+    }
+
+    /// Does what was asked of [`Call::redact`]. Both logs are written after the callback, and on
+    /// Valkey 8.1 this overwrites the very vector that the arguments are read from: so it comes last.
+    pub(super) fn redact_secrets(self) {
+        for position in self.secrets.take() {
             // SAFETY: `ctx` is that of the running callback, and there is such an argument.
             unsafe { rm!(RedisModule_RedactClientCommandArgument(self.ctx, position)) };
         }
