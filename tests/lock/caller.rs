@@ -85,6 +85,17 @@ pub fn nobody_waits(server: &Server) {
     });
 }
 
+/// Unloads the module: nothing of it is left in the server, a moment after the last wait at most.
+#[track_caller]
+pub fn unload(client: &mut Client) {
+    let mut reply = crate::support::Reply::Nil;
+    eventually("nothing holds the module", || {
+        reply = client.run("MODULE UNLOAD appkit");
+        !reply.is_error()
+    });
+    reply.ok();
+}
+
 /// The id of a connection.
 #[track_caller]
 pub fn id(client: &mut Client) -> i64 {

@@ -1,6 +1,6 @@
 //! Where a call may come from: transactions, scripts, replicas, full memory, a full house.
 
-use crate::caller::{Outcome, counter, fence, lock, nobody_waits, waiter};
+use crate::caller::{Outcome, counter, fence, lock, nobody_waits, unload, waiter};
 use crate::support::{Server, words};
 
 #[test]
@@ -20,7 +20,7 @@ fn in_transactions_and_scripts_wait_acts_as_0() {
     assert_eq!(counter(&mut redis, "lock_waiting"), 0);
     // The connection is free and so is the module.
     assert_eq!(redis.run("PING").text(), "PONG");
-    redis.run("MODULE UNLOAD appkit").ok();
+    unload(&mut redis);
 }
 
 #[test]

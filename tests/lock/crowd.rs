@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::caller::{counter, fence, id, lock, nobody_waits, now_ms, outcome, waiter};
+use crate::caller::{counter, fence, id, lock, nobody_waits, now_ms, outcome, unload, waiter};
 use crate::support::{Client, Server, words};
 
 const CLIENTS: usize = 200;
@@ -113,7 +113,7 @@ fn a_third_killed_and_a_third_out_of_time_do_not_hold_up_the_rest() {
     );
     // The last lock runs out or was released; nothing is left behind.
     crate::support::eventually("the lock is free", || redis.run("EXISTS k").int() == 0);
-    redis.run("MODULE UNLOAD appkit").ok();
+    unload(&mut redis);
 }
 
 #[test]

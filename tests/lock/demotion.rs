@@ -1,6 +1,6 @@
 //! A server that becomes a replica lets its waiters go and writes nothing.
 
-use crate::caller::{id, lock, nobody_waits, stand_in_line, waiter};
+use crate::caller::{id, lock, nobody_waits, stand_in_line, unload, waiter};
 use crate::support::{Server, dataset, eventually, info, words};
 
 #[test]
@@ -32,7 +32,7 @@ fn waiters_are_unblocked_and_nothing_is_written() {
     let mut next = waiter(&server, "APP.LOCK k next EX 100 WAIT 10000");
     redis.run("APP.UNLOCK k holder").int();
     assert!(crate::caller::fence(&mut next) > 0);
-    redis.run("MODULE UNLOAD appkit").ok();
+    unload(&mut redis);
 }
 
 #[test]
@@ -54,5 +54,5 @@ fn a_lock_given_to_a_client_that_is_gone_stays_on_the_replica_until_it_runs_out(
     });
     assert_eq!(redis.run("DBSIZE").int(), 0);
     redis.run("REPLICAOF NO ONE").ok();
-    redis.run("MODULE UNLOAD appkit").ok();
+    unload(&mut redis);
 }

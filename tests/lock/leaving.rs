@@ -1,7 +1,9 @@
 //! Leaving the line: by `APP.UNLOCK`, by the connection's end, by an administrator; and what
 //! happens to a lock whose new holder is gone before it knows.
 
-use crate::caller::{counter, fence, id, lock, nobody_waits, outcome, stand_in_line, waiter};
+use crate::caller::{
+    counter, fence, id, lock, nobody_waits, outcome, stand_in_line, unload, waiter,
+};
 use crate::support::{Server, eventually, words};
 
 #[test]
@@ -159,7 +161,7 @@ fn client_unblock_ends_a_wait_as_if_it_had_run_out() {
         assert_eq!(client.run("PING").text(), "PONG");
     }
     nobody_waits(&server);
-    assert_eq!(redis.run("MODULE UNLOAD appkit").text(), "OK");
+    unload(&mut redis);
 }
 
 #[test]
@@ -204,7 +206,7 @@ fn the_module_cannot_be_unloaded_while_somebody_waits_and_can_after() {
         redis.run("APP.UNLOCK k holder").int();
         assert!(fence(&mut second) > fence(&mut first));
         nobody_waits(&server);
-        redis.run("MODULE UNLOAD appkit").ok();
+        unload(&mut redis);
         assert_eq!(redis.run("DEL k").int(), 1, "the data stays");
         redis.run(&format!("MODULE LOAD {path}")).ok();
     }
