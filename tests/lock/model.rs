@@ -323,9 +323,9 @@ fn many_clients_see_what_a_naive_lock_with_a_line_does() {
     unload(&mut server.client());
 }
 
-/// The steps of a failure, to be pasted here, replay it.
+/// Also where the steps of a failure are pasted to replay it.
 #[test]
-fn a_run_of_the_model_can_be_replayed() {
+fn one_run_of_every_kind_of_step_does_what_the_model_says() {
     let server = Server::start();
     let mut run = Run::new(&server);
     for step in [
