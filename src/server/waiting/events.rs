@@ -15,7 +15,7 @@ use super::blocking::shielded;
 use super::family::Family;
 use super::lines::Lines;
 use super::main_thread::MainThread;
-use super::tick;
+use super::{slots, tick};
 
 /// The lines of some family.
 pub trait AnyLines: Sync {
@@ -95,6 +95,8 @@ pub unsafe fn set_up(
     families: &'static [&'static dyn AnyLines],
 ) -> Result<(), String> {
     STATE.families.set(families);
+    // SAFETY: as the caller vouches.
+    unsafe { slots::set_up() };
     for id in [
         raw::REDISMODULE_EVENT_FLUSHDB,
         raw::REDISMODULE_EVENT_SWAPDB,
