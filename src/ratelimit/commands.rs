@@ -4,7 +4,7 @@
 use super::arguments::Limit;
 use super::decision::{Decision, Standing};
 use super::limiter::{self, Change};
-use super::state::{Foreign, MIN_STATE_LEN};
+use super::state::{Foreign, MIN_STATE_LEN, StateBuffer};
 use crate::command::{Arg, Flags, KeyAccess, Keys, Spec};
 use crate::error::Error;
 use crate::server::{Access, Call, Command, Key};
@@ -59,7 +59,7 @@ impl Command for RateLimit {
         let key = Key::open(call, 1, Access::Write)?;
         let state = key.string(MIN_STATE_LEN)?;
         let is_new = state.is_none();
-        let mut new_state = Vec::new();
+        let mut new_state = StateBuffer::new();
         let charged = limiter::charge(state, &limit.request(), call.now_ms(), &mut new_state)?;
         match charged.expires_at_ms {
             Some(_) if is_new && call.out_of_memory() => return Err(Error::OutOfMemory),
@@ -110,7 +110,7 @@ impl Command for Refund {
         let limit = Limit::parse(call)?;
         let key = Key::open(call, 1, Access::Write)?;
         let state = key.string(MIN_STATE_LEN)?;
-        let mut new_state = Vec::new();
+        let mut new_state = StateBuffer::new();
         let refunded = limiter::refund(state, &limit.request(), call.now_ms(), &mut new_state)?;
         match refunded.change {
             Change::Unchanged => drop(key),

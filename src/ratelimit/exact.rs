@@ -13,7 +13,7 @@
 
 use super::ledger::Ledger;
 use super::rule::{MAX_EXACT_LIMIT, Rule};
-use super::state::{Foreign, MAX_TIME_MS, Reader, put};
+use super::state::{Foreign, MAX_TIME_MS, Reader, StateBuffer, put};
 
 /// A log of charges: entries of the state it was read from, then at most one that is new, so that
 /// neither a charge nor a refund copies the log.
@@ -103,7 +103,7 @@ impl<'a> Ledger<'a> for Exact<'a> {
         })
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut StateBuffer) {
         let entries = self.stored.len() as u64;
         put::<5>(out, self.window_ms);
         put::<2>(out, entries.saturating_add(u64::from(self.tail.is_some())));

@@ -9,7 +9,7 @@
 
 use super::ledger::Ledger;
 use super::rule::Rule;
-use super::state::{Foreign, Reader, put};
+use super::state::{Foreign, Reader, StateBuffer, put};
 
 /// The units of one window.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ impl<'a> Ledger<'a> for Fixed {
         })
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut StateBuffer) {
         put::<5>(out, self.window_ms);
         put::<6>(out, self.opened_at_ms);
         put::<4>(out, u64::from(self.units));

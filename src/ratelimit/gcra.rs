@@ -20,7 +20,7 @@ use std::num::{NonZeroU64, NonZeroU128};
 
 use super::ledger::Ledger;
 use super::rule::Rule;
-use super::state::{Foreign, MAX_TIME_MS, Reader, put};
+use super::state::{Foreign, MAX_TIME_MS, Reader, StateBuffer, put};
 
 /// A bucket: what was missing from it at one instant.
 #[derive(Debug, Clone)]
@@ -107,7 +107,7 @@ impl<'a> Ledger<'a> for Gcra {
         })
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut StateBuffer) {
         // The level is at most a whole capacity, so the quotient fits 4 bytes.
         let (whole, part) = divide(self.level, divisor_of(self.window_ms));
         put::<5>(out, self.window_ms);

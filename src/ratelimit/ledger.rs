@@ -7,7 +7,7 @@
 
 use super::decision::{NEVER, Standing};
 use super::rule::Rule;
-use super::state::{Foreign, Reader};
+use super::state::{Foreign, Reader, StateBuffer};
 
 /// The units charged to one rule. After [`settle`](Ledger::settle), `now_ms` must be the same in
 /// the calls that follow.
@@ -22,7 +22,7 @@ pub(super) trait Ledger<'a>: Sized {
     fn read(reader: &mut Reader<'a>) -> Result<Self, Foreign>;
 
     /// Appends the record. Only for a ledger that holds units.
-    fn write(&self, out: &mut Vec<u8>);
+    fn write(&self, out: &mut StateBuffer);
 
     /// The window that the units are counted in: records are matched to rules by it.
     fn window_ms(&self) -> u64;

@@ -13,7 +13,7 @@ use super::gcra::Gcra;
 use super::ledger::{self, Ledger};
 use super::rule::{Algorithm, MAX_RULES, Request, Rule};
 use super::sliding::Sliding;
-use super::state::{self, Foreign, MAX_TIME_MS, Records};
+use super::state::{self, Foreign, MAX_TIME_MS, Records, StateBuffer};
 
 /// What [`charge`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub fn charge(
     state: Option<&[u8]>,
     request: &Request<'_>,
     now_ms: u64,
-    out: &mut Vec<u8>,
+    out: &mut StateBuffer,
 ) -> Result<Charged, Foreign> {
     with_ledger!(request.algorithm, charge_as(state, request, now_ms, out))
 }
@@ -86,7 +86,7 @@ pub fn refund(
     state: Option<&[u8]>,
     request: &Request<'_>,
     now_ms: u64,
-    out: &mut Vec<u8>,
+    out: &mut StateBuffer,
 ) -> Result<Refunded, Foreign> {
     with_ledger!(request.algorithm, refund_as(state, request, now_ms, out))
 }
@@ -95,7 +95,7 @@ fn charge_as<'a, L: Ledger<'a>>(
     state: Option<&'a [u8]>,
     request: &Request<'_>,
     now_ms: u64,
-    out: &mut Vec<u8>,
+    out: &mut StateBuffer,
 ) -> Result<Charged, Foreign> {
     let now_ms = now_ms.min(MAX_TIME_MS);
     let mut book = Book::<L>::open(state, request, now_ms)?;
@@ -125,7 +125,7 @@ fn refund_as<'a, L: Ledger<'a>>(
     state: Option<&'a [u8]>,
     request: &Request<'_>,
     now_ms: u64,
-    out: &mut Vec<u8>,
+    out: &mut StateBuffer,
 ) -> Result<Refunded, Foreign> {
     let now_ms = now_ms.min(MAX_TIME_MS);
     let change = match records_of::<L>(state)? {
@@ -152,7 +152,7 @@ fn give_back<'a, L: Ledger<'a>>(
     mut records: Records<'a>,
     request: &Request<'_>,
     now_ms: u64,
-    out: &mut Vec<u8>,
+    out: &mut StateBuffer,
 ) -> Result<Change, Foreign> {
     let mut given_back = false;
     let mut expires_at_ms = 0;
@@ -245,7 +245,7 @@ impl<'a, 'r, L: Ledger<'a>> Book<'r, L> {
     }
 
     /// Charges every rule, writes the new state and returns when it expires.
-    fn charge(&mut self, out: &mut Vec<u8>) -> u64 {
+    fn charge(&mut self, out: &mut StateBuffer) -> u64 {
         let mut expires_at_ms = 0;
         state::begin::<L>(out);
         for Entry { rule, ledger, .. } in &mut self.entries {

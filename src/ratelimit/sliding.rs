@@ -18,7 +18,7 @@ use arrayvec::ArrayVec;
 
 use super::ledger::Ledger;
 use super::rule::Rule;
-use super::state::{Foreign, MAX_TIME_MS, Reader, put};
+use super::state::{Foreign, MAX_TIME_MS, Reader, StateBuffer, put};
 
 /// Sub-windows that a window is cut into.
 const PARTS: u64 = 32;
@@ -126,7 +126,7 @@ impl<'a> Ledger<'a> for Sliding {
         }
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut StateBuffer) {
         let width = self.width();
         put::<5>(out, self.window_ms);
         put::<6>(out, self.first);

@@ -13,6 +13,8 @@
 
 use arrayvec::ArrayVec;
 
+use smallvec::SmallVec;
+
 use super::ledger::Ledger;
 use super::rule::{MAX_RULES, MAX_WINDOW_MS};
 
@@ -25,6 +27,9 @@ pub const MIN_STATE_LEN: usize = 21;
 
 /// The latest time that a state can hold: 48 bits of Unix milliseconds, the year 10889.
 pub const MAX_TIME_MS: u64 = 0xFFFF_FFFF_FFFF;
+
+/// Where a new state is written. One or two rules fit on the stack.
+pub type StateBuffer = SmallVec<[u8; 192]>;
 
 /// The bytes at the key are not a state of a limiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,21 +71,22 @@ impl<'a> Reader<'a> {
 
 /// A little-endian number of at most 8 bytes.
 pub(super) fn number<const N: usize>(bytes: &[u8; N]) -> u64 {
-    bytes
-        .iter()
-        .rev()
-        .fold(0, |number, &byte| (number << 8) | u64::from(byte))
+    let mut number = [0; 8];
+    if let Some(low) = number.first_chunk_mut::<N>() {
+        *low = *bytes;
+    }
+    u64::from_le_bytes(number)
 }
 
 /// Appends the low `N` bytes of `number`, the lowest first.
-pub(super) fn put<const N: usize>(out: &mut Vec<u8>, number: u64) {
+pub(super) fn put<const N: usize>(out: &mut StateBuffer, number: u64) {
     if let Some(bytes) = number.to_le_bytes().first_chunk::<N>() {
         out.extend_from_slice(bytes);
     }
 }
 
 /// Begins a new state in `out`, in place of what it held.
-pub(super) fn begin<'a, L: Ledger<'a>>(out: &mut Vec<u8>) {
+pub(super) fn begin<'a, L: Ledger<'a>>(out: &mut StateBuffer) {
     out.clear();
     out.extend_from_slice(TAG);
     out.push(L::LETTER);

@@ -7,47 +7,18 @@ use super::create::{Created, NewSession};
 use super::handle::Handle;
 use super::hash::{Change, Fields};
 use super::single::{self, View};
-use super::{all, create, hash};
+use super::{all, create, hash, specs};
 use crate::args::{Arguments, is_keyword};
-use crate::command::{Arg, Flags, KeyAccess, Keys, Spec};
+use crate::command::Spec;
 use crate::error::Error;
 use crate::server::{Access, Call, Command, Hash, Key};
 use crate::{settings, stats};
-
-const PER_SESSION: &std::ffi::CStr = c"O(1)";
-const PER_OWNER: &std::ffi::CStr = c"O(N) with N being the number of sessions at the key";
-
-const ID: Arg = Arg::string(c"id");
-const WITHMETA: Arg = Arg::keyword(c"withmeta", c"WITHMETA").optional();
 
 /// `APP.SESSION.CREATE`
 pub struct CreateSession;
 
 impl Command for CreateSession {
-    const SPEC: Spec = Spec {
-        name: c"app.session.create",
-        summary: c"Makes a session and returns its id",
-        complexity: PER_OWNER,
-        since: c"0.1.0",
-        arity: -4,
-        flags: Flags::WRITE_DENY_OOM,
-        keys: Keys::one(KeyAccess::Update),
-        args: &[
-            Arg::key(),
-            Arg::duration(),
-            Arg::integer(c"maxage").token(c"MAXAGE").optional(),
-            Arg::string(c"json").token(c"DATA").optional(),
-            Arg::string(c"id").token(c"ID").optional(),
-            Arg::block(
-                c"limit",
-                &[
-                    Arg::integer(c"sessions").token(c"LIMIT"),
-                    Arg::keyword(c"reject", c"REJECT").optional(),
-                ],
-            )
-            .optional(),
-        ],
-    };
+    const SPEC: Spec = specs::CREATE;
 
     fn run(call: &Call<'_>) -> Result<(), Error> {
         redact_option(call, "ID");
@@ -87,16 +58,7 @@ impl Command for CreateSession {
 pub struct GetSession;
 
 impl Command for GetSession {
-    const SPEC: Spec = Spec {
-        name: c"app.session.get",
-        summary: c"Returns the document of a live session",
-        complexity: PER_SESSION,
-        since: c"0.1.0",
-        arity: -3,
-        flags: Flags::READ_FAST,
-        keys: Keys::one(KeyAccess::Read),
-        args: &[Arg::key(), ID, WITHMETA],
-    };
+    const SPEC: Spec = specs::GET;
 
     fn run(call: &Call<'_>) -> Result<(), Error> {
         call.redact(2);
@@ -113,16 +75,7 @@ impl Command for GetSession {
 pub struct TouchSession;
 
 impl Command for TouchSession {
-    const SPEC: Spec = Spec {
-        name: c"app.session.touch",
-        summary: c"Returns the document of a live session and slides its idle deadline",
-        complexity: PER_SESSION,
-        since: c"0.1.0",
-        arity: -3,
-        flags: Flags::WRITE_FAST,
-        keys: Keys::one(KeyAccess::ReadWrite),
-        args: &[Arg::key(), ID, Arg::duration().optional(), WITHMETA],
-    };
+    const SPEC: Spec = specs::TOUCH;
 
     fn run(call: &Call<'_>) -> Result<(), Error> {
         call.redact(2);
@@ -145,22 +98,7 @@ impl Command for TouchSession {
 pub struct UpdateSession;
 
 impl Command for UpdateSession {
-    const SPEC: Spec = Spec {
-        name: c"app.session.update",
-        summary: c"Patches or replaces the document of a live session and returns it",
-        complexity: c"O(N) with N being the length of the document and the patch",
-        since: c"0.1.0",
-        arity: -4,
-        flags: Flags::WRITE_DENY_OOM,
-        keys: Keys::one(KeyAccess::ReadWrite),
-        args: &[
-            Arg::key(),
-            ID,
-            Arg::string(c"json"),
-            Arg::keyword(c"replace", c"REPLACE").optional(),
-            Arg::keyword(c"keepttl", c"KEEPTTL").optional(),
-        ],
-    };
+    const SPEC: Spec = specs::UPDATE;
 
     fn run(call: &Call<'_>) -> Result<(), Error> {
         call.redact(2);
@@ -193,20 +131,7 @@ impl Command for UpdateSession {
 pub struct RotateSession;
 
 impl Command for RotateSession {
-    const SPEC: Spec = Spec {
-        name: c"app.session.rotate",
-        summary: c"Gives a live session a new id",
-        complexity: PER_SESSION,
-        since: c"0.1.0",
-        arity: -3,
-        flags: Flags::WRITE_FAST,
-        keys: Keys::one(KeyAccess::Update),
-        args: &[
-            Arg::key(),
-            ID,
-            Arg::integer(c"milliseconds").token(c"GRACE").optional(),
-        ],
-    };
+    const SPEC: Spec = specs::ROTATE;
 
     fn run(call: &Call<'_>) -> Result<(), Error> {
         call.redact(2);
@@ -234,22 +159,12 @@ impl Command for RotateSession {
 pub struct RevokeSession;
 
 impl Command for RevokeSession {
-    const SPEC: Spec = Spec {
-        name: c"app.session.revoke",
-        summary: c"Ends one session, named by its id or its handle",
-        complexity: PER_SESSION,
-        since: c"0.1.0",
-        arity: -3,
-        flags: Flags::WRITE_FAST,
-        keys: Keys::one(KeyAccess::Delete),
-        args: &[
-            Arg::key(),
-            Arg::one_of(c"session", &[ID, Arg::string(c"handle").token(c"HANDLE")]),
-        ],
-    };
+    const SPEC: Spec = specs::REVOKE;
 
     fn run(call: &Call<'_>) -> Result<(), Error> {
-        if call.get(3).is_none() {
+        let by_handle =
+            call.get(3).is_some() && call.get(2).is_some_and(|first| is_keyword(first, "HANDLE"));
+        if !by_handle {
             call.redact(2);
         }
         let handle = arguments::revoke(call)?;
@@ -266,19 +181,10 @@ impl Command for RevokeSession {
 pub struct RevokeAllSessions;
 
 impl Command for RevokeAllSessions {
-    const SPEC: Spec = Spec {
-        name: c"app.session.revokeall",
-        summary: c"Ends all sessions of an owner, or all but one",
-        complexity: PER_OWNER,
-        since: c"0.1.0",
-        arity: -2,
-        flags: Flags::WRITE,
-        keys: Keys::one(KeyAccess::Delete),
-        args: &[Arg::key(), Arg::string(c"id").token(c"EXCEPT").optional()],
-    };
+    const SPEC: Spec = specs::REVOKE_ALL;
 
     fn run(call: &Call<'_>) -> Result<(), Error> {
-        redact_option(call, "EXCEPT");
+        redact_all_but(call, "EXCEPT");
         let except = arguments::one_option(call, "EXCEPT")?;
         let key = Key::open(call, 1, Access::Write)?;
         let decision = all::revoke_all(&key.hash()?, except, now_ms(call))?;
@@ -294,19 +200,10 @@ impl Command for RevokeAllSessions {
 pub struct ListSessions;
 
 impl Command for ListSessions {
-    const SPEC: Spec = Spec {
-        name: c"app.session.list",
-        summary: c"Lists the live sessions of an owner, newest first",
-        complexity: PER_OWNER,
-        since: c"0.1.0",
-        arity: -2,
-        flags: Flags::READ,
-        keys: Keys::one(KeyAccess::Read),
-        args: &[Arg::key(), Arg::string(c"id").token(c"CURRENT").optional()],
-    };
+    const SPEC: Spec = specs::LIST;
 
     fn run(call: &Call<'_>) -> Result<(), Error> {
-        redact_option(call, "CURRENT");
+        redact_all_but(call, "CURRENT");
         let current = arguments::one_option(call, "CURRENT")?;
         let key = Key::open(call, 1, Access::Read)?;
         let listing = all::list(&key.hash()?, current, now_ms(call))?;
@@ -383,6 +280,18 @@ fn redact_option(call: &Call<'_>, option: &str) {
         if is_keyword(argument, option) {
             call.redact(index);
         }
+    }
+}
+
+/// Redacts all arguments behind the key but the only option: if its word was forgotten, what stands
+/// there is most likely the id.
+fn redact_all_but(call: &Call<'_>, option: &str) {
+    let mut index = 2;
+    while let Some(argument) = call.get(index) {
+        if !is_keyword(argument, option) {
+            call.redact(index);
+        }
+        index = index.saturating_add(1);
     }
 }
 

@@ -13,6 +13,7 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 /// How deep objects and arrays may be nested, the document itself included.
 ///
 /// It is what serde_json bounds its recursion to, pinned by a test.
+#[cfg(test)]
 pub const MAX_DEPTH: usize = 127;
 
 /// A JSON object in UTF-8, without white space around it.

@@ -1,11 +1,10 @@
 //! How the rules see the hash of one owner, and what they want changed in it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use super::handle::Handle;
 use super::record::{
-    Damaged, Header, INDEX_FIELD, MAX_OLD_IDS, Record, decode_index, encode_index, encode_session,
+    Damaged, Header, INDEX_FIELD, Record, decode_index, encode_index, encode_session,
 };
 
 /// The hash of one owner, for reading. A key that is not there is a hash without fields.
@@ -29,28 +28,8 @@ pub enum Error {
     Damaged,
     /// The document would have more bytes than this after the patch.
     ResultTooLong(usize),
-    /// [`MAX_OLD_IDS`] old ids name this session already.
+    /// [`MAX_OLD_IDS`](super::record::MAX_OLD_IDS) old ids name this session already.
     TooManyOldIds,
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotSessions => {
-                f.write_str("WRONGTYPE the hash was not written by APP.SESSION.CREATE")
-            }
-            Self::Damaged => f.write_str(
-                "ERR the record of this session is damaged, APP.SESSION.REVOKE removes it",
-            ),
-            Self::ResultTooLong(max) => {
-                write!(f, "ERR the patched document must have at most {max} bytes")
-            }
-            Self::TooManyOldIds => write!(
-                f,
-                "ERR GRACE must leave at most {MAX_OLD_IDS} old ids on one session"
-            ),
-        }
-    }
 }
 
 impl From<Damaged> for Error {
@@ -253,30 +232,5 @@ impl Contents {
             !session.is_some_and(|header| header.answers_to(**handle, now))
         });
         sessions.chain(old.map(|(handle, _)| handle)).copied()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_say_what_is_wrong_and_what_helps() {
-        assert_eq!(
-            Error::NotSessions.to_string(),
-            "WRONGTYPE the hash was not written by APP.SESSION.CREATE"
-        );
-        assert_eq!(
-            Error::Damaged.to_string(),
-            "ERR the record of this session is damaged, APP.SESSION.REVOKE removes it"
-        );
-        assert_eq!(
-            Error::ResultTooLong(65536).to_string(),
-            "ERR the patched document must have at most 65536 bytes"
-        );
-        assert_eq!(
-            Error::TooManyOldIds.to_string(),
-            "ERR GRACE must leave at most 64 old ids on one session"
-        );
     }
 }

@@ -4,7 +4,7 @@
 //! come in as arguments; the reply and the changes to the hash go out as values. `now` is always
 //! the server's Unix time in milliseconds, never negative.
 //!
-//! - [`commands`], [`arguments`]: the command layer and the syntax
+//! - [`commands`], [`arguments`], [`specs`]: the command layer, its syntax and its documentation
 //! - [`handle`]: what stands for an id in the hash and on an account page
 //! - [`record`]: the text of a field
 //! - [`document`], [`merge_patch`]: the JSON that a session carries
@@ -21,6 +21,7 @@ mod hash;
 mod merge_patch;
 mod record;
 mod single;
+mod specs;
 
 #[cfg(test)]
 mod all_test;

@@ -15,6 +15,7 @@ mod support;
 
 mod access;
 mod caller;
+mod capacity;
 mod concurrency;
 mod contexts;
 mod errors;
@@ -22,6 +23,7 @@ mod expiry;
 mod foreign_values;
 mod memory;
 mod persistence;
+mod refund;
 mod registration;
 mod replication;
 mod reply_shapes;

@@ -1,7 +1,7 @@
 //! At full memory, and how much memory a limiter takes.
 
 use crate::caller::{ALGORITHMS, decide};
-use crate::support::{Client, ReplicationStream, Server, eventually};
+use crate::support::{Client, ReplicationStream, Server, eventually, info, words};
 
 const OOM: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 
@@ -153,4 +153,39 @@ fn state_stays_within_its_promised_size() {
         .run("APP.RATELIMIT exact 1024 EX 3600 ALGO EXACT COST 1000")
         .ints();
     assert!(redis.run("STRLEN exact").int() as usize <= 16 + HEADER);
+}
+
+/// The server's allocator counts every byte that a call leaves behind: 16 each would be 480 KB.
+#[test]
+fn calls_leave_no_memory_behind() {
+    let server = Server::start();
+    let mut redis = server.client();
+    let mut round = Vec::new();
+    for algorithm in ALGORITHMS {
+        let rules = format!("{algorithm} 50 EX 3600 60 EX 7200 ALGO {algorithm}");
+        for line in [
+            format!("APP.RATELIMIT {rules}"),
+            format!("APP.RATELIMIT {rules} COST 100 FULL"),
+            format!("APP.RATELIMIT.PEEK {rules} FULL"),
+            format!("APP.RATELIMIT.REFUND {rules}"),
+            format!("APP.RATELIMIT {rules} NONSENSE"),
+            format!("APP.RATELIMIT new:{rules}"),
+            format!("DEL new:{algorithm}"),
+            "APP.RATELIMIT foreign 50 EX 3600".to_owned(),
+        ] {
+            round.push(words(&line));
+        }
+    }
+    redis.run("SET foreign a-string-that-is-not-a-limiter").ok();
+    let mut used_after = |rounds: usize| {
+        for _ in 0..rounds {
+            redis.pipeline(&round);
+        }
+        info(&mut redis, "memory")["used_memory"]
+            .parse::<i64>()
+            .unwrap()
+    };
+    let before = used_after(100);
+    let after = used_after(30_000 / round.len());
+    assert!(after - before < 128 << 10, "{} bytes more", after - before);
 }

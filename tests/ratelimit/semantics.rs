@@ -1,7 +1,7 @@
-//! What is charged, refused and given back.
+//! What is charged and refused, and how several rules act together.
 
 use crate::caller::{ALGORITHMS, Decision, decide};
-use crate::support::{Client, Server, eventually, words};
+use crate::support::{Client, Server};
 
 #[test]
 fn counts_down_then_refuses_and_the_refused_call_costs_nothing() {
@@ -81,76 +81,6 @@ fn peek_decides_and_charges_nothing() {
         assert!(!for_two.allowed && for_two.remaining == 1, "{algorithm}");
         assert!(for_two.retry_after_ms > 0, "{algorithm}");
     }
-}
-
-#[test]
-fn limit_zero_is_a_kill_switch_and_makes_no_key() {
-    let server = Server::start();
-    let mut redis = server.client();
-    for algorithm in ALGORITHMS {
-        for command in ["APP.RATELIMIT", "APP.RATELIMIT.PEEK"] {
-            let line = format!("{command} {algorithm} 0 EX 60 ALGO {algorithm}");
-            let decision = decide(&mut redis, &line);
-            assert!(!decision.allowed, "{line}");
-            assert_eq!((decision.limit, decision.remaining), (0, 0), "{line}");
-            assert_eq!(decision.retry_after_ms, -1, "{line}");
-        }
-        assert_eq!(redis.run(&format!("EXISTS {algorithm}")).int(), 0);
-        // What was charged before is not forgotten when the switch is thrown.
-        decide(
-            &mut redis,
-            &format!("APP.RATELIMIT {algorithm} 5 EX 60 ALGO {algorithm}"),
-        );
-        let off = decide(
-            &mut redis,
-            &format!("APP.RATELIMIT {algorithm} 0 EX 60 ALGO {algorithm}"),
-        );
-        assert_eq!((off.allowed, off.retry_after_ms), (false, -1));
-        let on = decide(
-            &mut redis,
-            &format!("APP.RATELIMIT.PEEK {algorithm} 5 EX 60 ALGO {algorithm}"),
-        );
-        assert_eq!(on.remaining, 4, "{algorithm}");
-    }
-}
-
-#[test]
-fn cost_above_capacity_is_refused_for_ever_and_is_no_error() {
-    let server = Server::start();
-    let mut redis = server.client();
-    for algorithm in ALGORITHMS {
-        let line = format!("APP.RATELIMIT {algorithm} 5 EX 60 ALGO {algorithm} COST 6");
-        let decision = decide(&mut redis, &line);
-        assert!(!decision.allowed && decision.remaining == 5, "{algorithm}");
-        assert_eq!(decision.retry_after_ms, -1, "{algorithm}");
-        assert_eq!(redis.run(&format!("EXISTS {algorithm}")).int(), 0);
-    }
-    let burst = decide(
-        &mut redis,
-        "APP.RATELIMIT b 100 EX 60 BURST 5 ALGO GCRA COST 6",
-    );
-    assert_eq!(
-        (burst.allowed, burst.limit, burst.retry_after_ms),
-        (false, 5, -1)
-    );
-}
-
-#[test]
-fn burst_is_the_capacity_of_gcra() {
-    let server = Server::start();
-    let mut redis = server.client();
-    for remaining in [2, 1, 0] {
-        let decision = decide(&mut redis, "APP.RATELIMIT k 10 EX 3600 BURST 3 ALGO GCRA");
-        assert!(decision.allowed);
-        assert_eq!((decision.limit, decision.remaining), (3, remaining));
-    }
-    let refused = decide(&mut redis, "APP.RATELIMIT k 10 EX 3600 BURST 3 ALGO GCRA");
-    assert!(!refused.allowed);
-    // One unit refills in 360 s.
-    assert!(
-        (359_000..=360_000).contains(&refused.retry_after_ms),
-        "{refused:?}"
-    );
 }
 
 #[test]
@@ -298,84 +228,6 @@ fn a_charge_keeps_only_the_rules_it_names() {
 }
 
 #[test]
-fn refund_gives_back_and_leaves_other_rules_as_they_are() {
-    let server = Server::start();
-    let mut redis = server.client();
-    for algorithm in ALGORITHMS {
-        let rules = "10 EX 3600 20 EX 7200";
-        redis.run(&format!(
-            "APP.RATELIMIT {algorithm} {rules} ALGO {algorithm} COST 5"
-        ));
-        let refund = format!("APP.RATELIMIT.REFUND {algorithm} 10 EX 3600 ALGO {algorithm} COST 2");
-        let refunded = decide(&mut redis, &refund);
-        assert_eq!(
-            (refunded.allowed, refunded.remaining),
-            (true, 7),
-            "{algorithm}"
-        );
-        let other = format!("APP.RATELIMIT.PEEK {algorithm} 20 EX 7200 ALGO {algorithm}");
-        assert_eq!(decide(&mut redis, &other).remaining, 15, "{algorithm}");
-    }
-}
-
-#[test]
-fn refund_replies_what_peek_for_one_unit_would() {
-    let server = Server::start();
-    let mut redis = server.client();
-    for algorithm in ["FIXED", "EXACT"] {
-        let rest = format!("{algorithm} 10 EX 3600 ALGO {algorithm}");
-        redis.run(&format!("APP.RATELIMIT {rest} COST 10"));
-        let replies = redis.pipeline(&[
-            words(&format!("APP.RATELIMIT.REFUND {rest} COST 3")),
-            words(&format!("APP.RATELIMIT.PEEK {rest}")),
-        ]);
-        let (refund, peek) = (Decision::of(&replies[0]), Decision::of(&replies[1]));
-        // Only the spans may have shrunk by what passed between the two.
-        assert!(refund.reset_ms >= peek.reset_ms && refund.next_ms >= peek.next_ms);
-        let without_spans = |decision: Decision| Decision {
-            reset_ms: 0,
-            next_ms: 0,
-            ..decision
-        };
-        assert_eq!(without_spans(refund), without_spans(peek), "{algorithm}");
-        assert_eq!((refund.allowed, refund.remaining), (true, 3), "{algorithm}");
-    }
-}
-
-#[test]
-fn refund_never_gives_more_than_was_charged() {
-    let server = Server::start();
-    let mut redis = server.client();
-    for algorithm in ALGORITHMS {
-        let rest = format!("{algorithm} 10 EX 3600 ALGO {algorithm}");
-        let whole = decide(
-            &mut redis,
-            &format!("APP.RATELIMIT.REFUND {rest} COST 4294967295"),
-        );
-        assert_eq!(
-            (whole.allowed, whole.remaining),
-            (true, 10),
-            "{algorithm}: nothing to give"
-        );
-        assert_eq!(redis.run(&format!("EXISTS {algorithm}")).int(), 0);
-        redis.run(&format!("APP.RATELIMIT {rest} COST 4"));
-        let refunded = decide(
-            &mut redis,
-            &format!("APP.RATELIMIT.REFUND {rest} COST 4294967295"),
-        );
-        assert_eq!(
-            (refunded.remaining, refunded.reset_ms, refunded.next_ms),
-            (10, 0, 0)
-        );
-        assert_eq!(
-            redis.run(&format!("EXISTS {algorithm}")).int(),
-            0,
-            "{algorithm}: whole again"
-        );
-    }
-}
-
-#[test]
 fn del_resets() {
     let server = Server::start();
     let mut redis = server.client();
@@ -397,56 +249,4 @@ fn keywords_take_any_case_and_options_any_order() {
     let rule = reply.field("rules").unwrap().items()[0].clone();
     assert_eq!(rule.field("limit").unwrap().int(), 6);
     assert_eq!(rule.field("remaining").unwrap().int(), 4);
-}
-
-#[test]
-fn the_largest_numbers_are_counted_exactly() {
-    let server = Server::start();
-    let mut redis = server.client();
-    const MAX: i64 = u32::MAX as i64;
-    for algorithm in ["SLIDING", "FIXED", "GCRA"] {
-        let rest = format!("{algorithm} {MAX} EX 315360000 ALGO {algorithm}");
-        let first = decide(
-            &mut redis,
-            &format!("APP.RATELIMIT {rest} COST {}", MAX - 1),
-        );
-        assert_eq!(
-            (first.allowed, first.limit, first.remaining),
-            (true, MAX, 1),
-            "{algorithm}"
-        );
-        assert!(
-            decide(&mut redis, &format!("APP.RATELIMIT {rest}")).allowed,
-            "{algorithm}"
-        );
-        let refused = decide(&mut redis, &format!("APP.RATELIMIT.PEEK {rest} COST {MAX}"));
-        assert!(!refused.allowed, "{algorithm}");
-        assert!(
-            refused.retry_after_ms > 300_000_000_000,
-            "{algorithm}: {refused:?}"
-        );
-    }
-    let slow = "slow 1 EX 315360000 BURST 4294967295 ALGO GCRA";
-    assert!(decide(&mut redis, &format!("APP.RATELIMIT {slow} COST {MAX}")).allowed);
-    assert!(!decide(&mut redis, &format!("APP.RATELIMIT {slow}")).allowed);
-}
-
-#[test]
-fn a_million_a_second_is_counted() {
-    let server = Server::start();
-    let mut redis = server.client();
-    for algorithm in ["SLIDING", "FIXED", "GCRA"] {
-        let call = format!("APP.RATELIMIT {algorithm} 3600000000 EX 3600 ALGO {algorithm}");
-        let first = decide(&mut redis, &format!("{call} COST 3600000000"));
-        assert_eq!((first.allowed, first.remaining), (true, 0), "{algorithm}");
-    }
-    // A bucket that refills a million units a second has some again a moment later.
-    eventually("the bucket refills", || {
-        decide(
-            &mut redis,
-            "APP.RATELIMIT.PEEK GCRA 3600000000 EX 3600 ALGO GCRA",
-        )
-        .remaining
-            > 5_000
-    });
 }

@@ -10,7 +10,7 @@ use crate::ratelimit::ledger::Ledger;
 use crate::ratelimit::limiter::{charge, peek, refund};
 use crate::ratelimit::rule::{Algorithm, Request, Rule};
 use crate::ratelimit::sliding::Sliding;
-use crate::ratelimit::state::{self, Foreign, MIN_STATE_LEN, Records};
+use crate::ratelimit::state::{self, Foreign, MIN_STATE_LEN, Records, StateBuffer};
 
 const HEADER: usize = 7;
 
@@ -37,7 +37,7 @@ fn is_foreign(bytes: &[u8]) -> bool {
     let verdicts = ALGORITHMS.map(|algorithm| {
         let rules = [rule(10, 1000)];
         let request = request(algorithm, &rules, 1);
-        let mut out = Vec::new();
+        let mut out = StateBuffer::new();
         let foreign = charge(Some(bytes), &request, NOW, &mut out) == Err(Foreign);
         assert_eq!(peek(Some(bytes), &request, NOW) == Err(Foreign), foreign);
         let refunded = refund(Some(bytes), &request, NOW, &mut out);
@@ -199,8 +199,8 @@ proptest! {
 }
 
 /// The state, read and written again.
-fn rewritten<'a, L: Ledger<'a>>(records: &'a [u8]) -> Vec<u8> {
-    let mut out = Vec::new();
+fn rewritten<'a, L: Ledger<'a>>(records: &'a [u8]) -> StateBuffer {
+    let mut out = StateBuffer::new();
     state::begin::<L>(&mut out);
     let mut records = Records::of(records);
     while let Some(ledger) = records.next::<L>().unwrap() {
@@ -220,7 +220,7 @@ fn survives(bytes: &[u8]) {
             b'E' => rewritten::<Exact>(records),
             _ => rewritten::<Gcra>(records),
         };
-        assert_eq!(rewritten, bytes);
+        assert_eq!(rewritten.as_slice(), bytes);
     }
     let rules = [
         rule(10, 1000),
@@ -232,7 +232,7 @@ fn survives(bytes: &[u8]) {
         for rules in [&rules[..2], &rules[2..], &rules[3..]] {
             for (now, cost) in [(0, 1), (NOW, u32::MAX), (NOW, 3), (u64::MAX, 1)] {
                 let request = request(algorithm, rules, cost);
-                let mut out = Vec::new();
+                let mut out = StateBuffer::new();
                 let charged = charge(Some(bytes), &request, now, &mut out);
                 if charged.is_ok_and(|charged| charged.expires_at_ms.is_some()) {
                     peek(Some(&out), &request, now).unwrap();

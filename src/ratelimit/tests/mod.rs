@@ -13,6 +13,7 @@ mod traces;
 use super::decision::Decision;
 use super::limiter::{self, Charged, Refunded};
 use super::rule::{Algorithm, Request, Rule};
+use super::state::StateBuffer;
 
 const ALGORITHMS: [Algorithm; 4] = [
     Algorithm::Sliding,
@@ -41,12 +42,12 @@ struct Key {
 
 impl Key {
     fn charge(&mut self, request: &Request<'_>, now_ms: u64) -> Charged {
-        let mut out = b"untouched".to_vec();
+        let mut out = StateBuffer::from_slice(b"untouched");
         let charged = limiter::charge(self.state.as_deref(), request, now_ms, &mut out).unwrap();
         if charged.expires_at_ms.is_some() {
-            self.state = Some(out);
+            self.state = Some(out.to_vec());
         } else {
-            assert_eq!(out, b"untouched", "a refused call wrote");
+            assert_eq!(out.as_slice(), b"untouched", "a refused call wrote");
         }
         assert_eq!(charged.decision.allowed, charged.expires_at_ms.is_some());
         charged
@@ -57,11 +58,11 @@ impl Key {
     }
 
     fn refund(&mut self, request: &Request<'_>, now_ms: u64) -> Refunded {
-        let mut out = Vec::new();
+        let mut out = StateBuffer::new();
         let refunded = limiter::refund(self.state.as_deref(), request, now_ms, &mut out).unwrap();
         match refunded.change {
             limiter::Change::Unchanged => {}
-            limiter::Change::Write { .. } => self.state = Some(out),
+            limiter::Change::Write { .. } => self.state = Some(out.to_vec()),
             limiter::Change::Delete => self.state = None,
         }
         refunded
