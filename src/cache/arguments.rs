@@ -118,8 +118,9 @@ fn lifetime<A: Arguments + ?Sized>(cursor: &mut Cursor<'_, A>) -> Result<u64, Er
     while cursor.peek().is_some() {
         match cursor.optional_duration_ms()? {
             None => return Err(cursor.unknown("EX, PX")),
-            Some(ms) => set_once(&mut lifetime_ms, "EX", ms)
-                .map_err(|_| Error::TwoDurations { owner })?,
+            Some(ms) => {
+                set_once(&mut lifetime_ms, "EX", ms).map_err(|_| Error::TwoDurations { owner })?
+            }
         }
     }
     lifetime_ms.ok_or(Error::MissingDuration { owner })
@@ -154,7 +155,10 @@ mod tests {
         let line = format!("x k {LEASE} EX px 7");
         let lease = Lease::parse(LEASE.as_bytes());
         let lifetime_ms = 7;
-        assert_eq!(Fill::parse(words(&line).as_slice()), Ok(Fill { lease, lifetime_ms }));
+        assert_eq!(
+            Fill::parse(words(&line).as_slice()),
+            Ok(Fill { lease, lifetime_ms })
+        );
         let release = Release::parse(words("x k nonsense backoff 5").as_slice());
         let (lease, backoff_ms) = (None, Some(5));
         assert_eq!(release, Ok(Release { lease, backoff_ms }));
@@ -174,7 +178,10 @@ mod tests {
         let load = |line| text(GetOrLoad::parse(words(line).as_slice()));
         assert_eq!(load("x k WAIT 1"), "ERR APP.CACHE.GETORLOAD needs LEASE");
         assert_eq!(load("x k LEASE"), "ERR LEASE needs a value");
-        assert_eq!(load("x k LEASE 0"), "ERR LEASE must be an integer from 1 to 315360000000");
+        assert_eq!(
+            load("x k LEASE 0"),
+            "ERR LEASE must be an integer from 1 to 315360000000"
+        );
         assert_eq!(
             load("x k LEASE 1 WAIT -1"),
             "ERR WAIT must be an integer from 0 to 315360000000"
@@ -185,18 +192,36 @@ mod tests {
             "ERR unknown option 'EX'; accepted: LEASE, WAIT, EARLY"
         );
         let set = |line| text(get_or_set(words(line).as_slice()));
-        assert_eq!(set("x k v"), "ERR a value needs EX seconds or PX milliseconds");
-        assert_eq!(set("x k v EX 1 PX 1"), "ERR a value takes exactly one EX or PX");
-        assert_eq!(set("x k v EX 1 NX"), "ERR unknown option 'NX'; accepted: EX, PX");
+        assert_eq!(
+            set("x k v"),
+            "ERR a value needs EX seconds or PX milliseconds"
+        );
+        assert_eq!(
+            set("x k v EX 1 PX 1"),
+            "ERR a value takes exactly one EX or PX"
+        );
+        assert_eq!(
+            set("x k v EX 1 NX"),
+            "ERR unknown option 'NX'; accepted: EX, PX"
+        );
         let fill = |line| text(Fill::parse(words(line).as_slice()));
-        assert_eq!(fill("x k l v EX 0"), "ERR EX must be an integer from 1 to 315360000");
-        assert_eq!(fill("x k l EX 1"), "ERR unknown option '1'; accepted: EX, PX");
+        assert_eq!(
+            fill("x k l v EX 0"),
+            "ERR EX must be an integer from 1 to 315360000"
+        );
+        assert_eq!(
+            fill("x k l EX 1"),
+            "ERR unknown option '1'; accepted: EX, PX"
+        );
         let release = |line| text(Release::parse(words(line).as_slice()));
         assert_eq!(
             release("x k l BACKOFF 0"),
             "ERR BACKOFF must be an integer from 1 to 315360000000"
         );
-        assert_eq!(release("x k l WAIT 1"), "ERR unknown option 'WAIT'; accepted: BACKOFF");
+        assert_eq!(
+            release("x k l WAIT 1"),
+            "ERR unknown option 'WAIT'; accepted: BACKOFF"
+        );
     }
 
     proptest! {

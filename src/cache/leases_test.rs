@@ -19,8 +19,14 @@ fn lease(number: u8) -> Lease {
 fn a_lease_is_good_for_its_key_until_its_time_is_over() {
     let mut leases = Leases::new(ROOM);
     leases.lend(0, b"k", lease(1), 1000);
-    assert_eq!(leases.standing(0, b"k", 0), Standing::Loading { ttl_ms: 1000 });
-    assert_eq!(leases.standing(0, b"k", 999), Standing::Loading { ttl_ms: 1 });
+    assert_eq!(
+        leases.standing(0, b"k", 0),
+        Standing::Loading { ttl_ms: 1000 }
+    );
+    assert_eq!(
+        leases.standing(0, b"k", 999),
+        Standing::Loading { ttl_ms: 1 }
+    );
     assert!(leases.is_good(0, b"k", lease(1), 999));
     assert!(!leases.is_good(0, b"k", lease(2), 999));
     assert!(!leases.is_good(0, b"l", lease(1), 999));
@@ -44,7 +50,10 @@ fn a_backoff_keeps_loaders_away_and_no_lease_is_good_meanwhile() {
     let mut leases = Leases::new(ROOM);
     leases.lend(0, b"k", lease(1), 1000);
     leases.back_off(0, b"k", 300);
-    assert_eq!(leases.standing(0, b"k", 299), Standing::BackingOff { ttl_ms: 1 });
+    assert_eq!(
+        leases.standing(0, b"k", 299),
+        Standing::BackingOff { ttl_ms: 1 }
+    );
     assert!(!leases.is_good(0, b"k", lease(1), 0));
     assert_eq!(leases.standing(0, b"k", 300), Standing::Free);
 }
@@ -59,7 +68,10 @@ fn a_removal_voids_a_lease_and_leaves_a_backoff() {
     leases.void(7, b"unknown");
     assert_eq!(leases.standing(0, b"lent", 0), Standing::Free);
     assert!(!leases.is_good(0, b"lent", lease(1), 0));
-    assert_eq!(leases.standing(0, b"paused", 0), Standing::BackingOff { ttl_ms: 1000 });
+    assert_eq!(
+        leases.standing(0, b"paused", 0),
+        Standing::BackingOff { ttl_ms: 1000 }
+    );
 }
 
 #[test]

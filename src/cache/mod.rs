@@ -17,4 +17,4 @@ mod leases;
 #[cfg(test)]
 mod leases_test;
 
-pub use commands::{Fill, GetOrLoad, GetOrSet, Invalidate, Release};
+pub use commands::{Fill, GetOrLoad, GetOrSet, Invalidate, LINES, Release};
