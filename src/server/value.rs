@@ -9,7 +9,7 @@ use crate::error::Error;
 
 /// From this length on a string lies in memory of its own on every server, unencoded. (Redis encodes
 /// up to 44 bytes, Valkey 9.1 up to about 110.)
-const NEVER_ENCODED: usize = 1024;
+const NEVER_ENCODED: usize = 256;
 
 /// The value of a key that holds a string.
 pub enum Value<'k> {
