@@ -13,7 +13,7 @@ use super::{config, info, register};
 
 /// The server may migrate slots one by one while the module is loaded (Valkey 9). The SDK's header
 /// does not know the flag; servers that do list it in `RedisModule_GetModuleOptionsAll`.
-const HANDLE_ATOMIC_SLOT_MIGRATION: c_int = 1 << 5;
+pub(super) const HANDLE_ATOMIC_SLOT_MIGRATION: c_int = 1 << 5;
 
 /// Sets the module up; `false` refuses to load, with the reason in the server's log.
 ///

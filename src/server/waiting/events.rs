@@ -18,7 +18,7 @@ use super::blocking::shielded;
 use super::family::Family;
 use super::lines::Lines;
 use super::main_thread::MainThread;
-use super::tick;
+use super::{slots, tick};
 
 /// The lines of some family.
 pub trait AnyLines: Sync {
@@ -117,6 +117,8 @@ pub unsafe fn set_up(
     families: &'static [&'static dyn AnyLines],
 ) -> Result<(), String> {
     STATE.families.set(families);
+    // SAFETY: as the caller vouches.
+    unsafe { slots::set_up() };
     for id in [
         raw::REDISMODULE_EVENT_FLUSHDB,
         raw::REDISMODULE_EVENT_SWAPDB,

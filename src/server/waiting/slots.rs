@@ -2,15 +2,23 @@
 //!
 //! A low-level write into a slot of another node succeeds silently; a command through the server's
 //! own door is refused. So that door is knocked at before anything is written outside a command.
+//!
+//! Who owns the slot is in `CLUSTER SLOTS`, but Valkey 8 dies of that question from a module: it looks
+//! at the connection of whoever asks, and a module has none. There the answer is `TRYAGAIN`, and the
+//! server tells the client who asks again.
 
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
 use std::io::ErrorKind;
 
 use redis_module::raw;
 
 use super::super::answer::Answer;
 use super::super::api::rm;
+use super::super::load::HANDLE_ATOMIC_SLOT_MIGRATION;
 use super::super::string::ServerString;
 use super::gate::in_cluster;
+use super::main_thread::MainThread;
 use crate::error::Error;
 
 /// `Ok` if this node serves `key` now, else the error that makes cluster clients ask the right one.
@@ -41,12 +49,40 @@ pub unsafe fn check(ctx: *mut raw::RedisModuleCtx, key: &ServerString) -> Result
     }
 }
 
-/// `MOVED` to the node that owns the slot. `TRYAGAIN` while this node still owns it and the key has
-/// left: the server then answers `ASK` itself.
+/// Whether the server can be asked who owns a slot.
+static OWNERS_ARE_KNOWN: MainThread<Cell<bool>> = MainThread::new(Cell::new(false));
+
+/// Finds out what the server can be asked.
+///
+/// # Safety
+/// In the module's load callback.
+pub unsafe fn set_up() {
+    // A server that moves slots as a whole is Valkey 9 or newer, which was tried.
+    // SAFETY: the pointers are the server's; the name ends with NUL, and there is room for a pointer.
+    let known = unsafe {
+        let options = raw::RedisModule_GetModuleOptionsAll.map_or(0, |options| options());
+        let mut call = std::ptr::null_mut::<c_void>();
+        let found = raw::RedisModule_GetApi.is_some_and(|get_api| {
+            let status = get_api(
+                c"ValkeyModule_Call".as_ptr(),
+                std::ptr::from_mut(&mut call).cast(),
+            );
+            status == raw::REDISMODULE_OK as c_int
+        });
+        !found || options & HANDLE_ATOMIC_SLOT_MIGRATION != 0
+    };
+    OWNERS_ARE_KNOWN.set(known);
+}
+
+/// `MOVED` to the node that owns the slot. `TRYAGAIN` where that is not known, and while this node
+/// still owns it and the key has left: the server then answers `ASK` itself.
 ///
 /// # Safety
 /// `ctx` is that of a running callback.
 unsafe fn redirection(ctx: *mut raw::RedisModuleCtx, key: &ServerString) -> Error {
+    if !OWNERS_ARE_KNOWN.get() {
+        return Error::TryAgain;
+    }
     // SAFETY: as the caller vouches.
     let moved = unsafe { owner(ctx, key) };
     moved.map_or(Error::TryAgain, |(slot, endpoint)| Error::Moved {
