@@ -14,9 +14,16 @@ use redis_module::raw;
 use super::api::rm;
 use super::key::{Access, Key, Kind};
 use super::string::ServerString;
+use crate::error::Error;
 
 /// A keyspace event: its class and its name.
 type Event = (c_int, &'static CStr);
+
+/// What the core announces for `SET key value PXAT time`.
+const STORED: &[Event] = &[
+    (raw::REDISMODULE_NOTIFY_STRING, c"set"),
+    (raw::REDISMODULE_NOTIFY_GENERIC, c"expire"),
+];
 
 impl Key<'_> {
     /// Stores `value` as a string that expires at `expires_at_ms` (Unix time in milliseconds).
@@ -39,10 +46,33 @@ impl Key<'_> {
                 expires_at,
             ));
         }
-        self.announce(&[
-            (raw::REDISMODULE_NOTIFY_STRING, c"set"),
-            (raw::REDISMODULE_NOTIFY_GENERIC, c"expire"),
-        ]);
+        self.announce(STORED);
+    }
+
+    /// Stores argument `index` of the call as a string that expires at `expires_at_ms` (Unix time in
+    /// milliseconds). However long it is, its bytes are shared and not copied.
+    ///
+    /// Replicated as `SET key value PXAT expires_at_ms`. The key must be open for writing.
+    pub fn commit_argument(self, index: usize, expires_at_ms: u64) -> Result<(), Error> {
+        let value = self.call.handle(index).ok_or(Error::Internal)?;
+        let expires_at = c_longlong::try_from(expires_at_ms).unwrap_or(c_longlong::MAX);
+        // SAFETY: the key is open for writing; no slice of its value is alive, as `self` is owned.
+        // The server takes its own references to the value.
+        unsafe {
+            rm!(RedisModule_StringSet(self.handle, value));
+            rm!(RedisModule_SetAbsExpire(self.handle, expires_at));
+            rm!(RedisModule_Replicate(
+                self.call.ctx,
+                c"SET".as_ptr(),
+                c"sscl".as_ptr(),
+                self.name,
+                value,
+                c"PXAT".as_ptr(),
+                expires_at,
+            ));
+        }
+        self.announce(STORED);
+        Ok(())
     }
 
     /// Gives the key another expiry (Unix time in milliseconds) and leaves its value.

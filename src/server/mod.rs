@@ -4,6 +4,7 @@
 //! only through the `commit_*` functions of [`Key`], and replies through [`Call`]. The rest of the
 //! crate sees bytes, times and errors.
 
+mod answer;
 mod api;
 mod call;
 mod commit;
@@ -16,6 +17,7 @@ mod register;
 mod reply;
 mod string;
 mod trampoline;
+mod value;
 mod waiting;
 
 pub use call::Call;
@@ -23,4 +25,4 @@ pub use hash::Hash;
 pub use key::{Access, Key};
 pub use load::load;
 pub use trampoline::{Command, Registration};
-pub use waiting::{AnyLines, Family, KEY, Line, Lines};
+pub use waiting::{AnyLines, Family, KEY, Line, Lines, MainThread, Memory};

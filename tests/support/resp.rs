@@ -245,6 +245,15 @@ impl Client {
         read_frame(&mut self.stream)
     }
 
+    /// Whether something has arrived that was not read yet. Does not wait.
+    pub fn has_reply(&self) -> bool {
+        let stream = self.stream.get_ref();
+        stream.set_nonblocking(true).expect("a socket");
+        let arrived = matches!(stream.peek(&mut [0]), Ok(bytes) if bytes > 0);
+        stream.set_nonblocking(false).expect("a socket");
+        arrived || !self.stream.buffer().is_empty()
+    }
+
     pub fn set_read_timeout(&self, timeout: Duration) {
         self.stream
             .get_ref()
