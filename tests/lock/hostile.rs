@@ -131,6 +131,8 @@ fn mix(server: &mut Server, replica: Option<&Server>, kinds: &[&str], pause: Dur
     }
     server.assert_healthy();
     nobody_waits(server);
+    redis.run("CONFIG SET maxmemory 0").ok();
+    redis.run("REPLICAOF NO ONE").ok();
     let mut fences = shared.fences.lock().unwrap().clone();
     let passed_on = counter(&mut redis, "lock_passed_on");
     println!(
@@ -250,20 +252,7 @@ fn role_changes_in_the_mix_kill_nobody() {
         .map(String::as_str)
         .chain(["REPLICAOF NO ONE", "REPLICAOF NO ONE"])
         .collect();
-    // The last word is that it is a primary.
-    let stops = Arc::new(AtomicBool::new(false));
-    let keeper = {
-        let (stops, mut redis) = (Arc::clone(&stops), server.client());
-        std::thread::spawn(move || {
-            while !stops.load(Ordering::Relaxed) {
-                redis.run("REPLICAOF NO ONE").ok();
-                std::thread::sleep(Duration::from_millis(20));
-            }
-        })
-    };
     mix(&mut server, None, &kinds, Duration::from_millis(10));
-    stops.store(true, Ordering::Relaxed);
-    keeper.join().expect("it ends");
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn an_expiry_is_replicated_before_the_hand_over() {
     let server = Server::start();
     let mut stream = ReplicationStream::attach(&server);
     let mut redis = server.client();
-    lock(&mut redis, "APP.LOCK k holder PX 60");
+    lock(&mut redis, "APP.LOCK k holder PX 500");
     let mut next = waiter(&server, "APP.LOCK k next EX 1000 WAIT 10000");
     taken(&mut stream, &mut redis);
     let fence = fence(&mut next);
