@@ -212,6 +212,9 @@ unsafe extern "C" fn on_key_event(
         if let Some(memory) = memory {
             tell(memory, db, key, class, CStr::from_ptr(event));
         }
+        if !somebody_waits {
+            return;
+        }
         let mut noted = false;
         for lines in families() {
             noted |= lines.note(db, key);
