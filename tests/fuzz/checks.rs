@@ -47,19 +47,20 @@ pub struct Observation {
 
 #[derive(Debug, PartialEq, Eq)]
 struct Look {
+    /// Asked first: a key that has run out is gone then.
+    expires_at: i64,
     /// Forty zeros where there is no key.
     digest: String,
-    expires_at: i64,
 }
 
 impl Look {
     fn of(replies: &[Reply]) -> Look {
         Look {
-            digest: match &replies[0] {
+            expires_at: replies[0].int(),
+            digest: match &replies[1] {
                 Reply::Array(digests) => digests[0].text(),
                 digest => digest.text(),
             },
-            expires_at: replies[1].int(),
         }
     }
 

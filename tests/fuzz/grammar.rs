@@ -12,6 +12,8 @@ use crate::values::{self, Call, Seen};
 pub struct Command {
     pub name: String,
     pub readonly: bool,
+    /// Deletes what is at its keys.
+    deletes: bool,
     arguments: Vec<Argument>,
 }
 
@@ -33,10 +35,17 @@ impl Grammar {
         let mut names: Vec<String> = names.items().iter().map(|name| name.text()).collect();
         // The server's order is that of a hash table; a seed must mean the same every time.
         names.sort();
-        let commands = names.into_iter().map(|name| Command {
-            readonly: command_info(client, &name).flags.contains("readonly"),
-            arguments: command_docs(client, &name).arguments,
-            name,
+        let commands = names.into_iter().map(|name| {
+            let info = command_info(client, &name);
+            Command {
+                readonly: info.flags.contains("readonly"),
+                deletes: info
+                    .key_specs
+                    .iter()
+                    .any(|spec| spec.flags.contains("delete")),
+                arguments: command_docs(client, &name).arguments,
+                name,
+            }
         });
         let commands: Vec<Command> = commands.collect();
         let mut keywords = BTreeSet::new();
@@ -61,7 +70,12 @@ impl Grammar {
         if waiting && !self.waiting.is_empty() && !random.one_in(4) {
             return *random.pick(&self.waiting);
         }
-        random.below(self.commands.len())
+        let index = random.below(self.commands.len());
+        match self.commands[index].deletes && random.one_in(2) {
+            // Something must be left to work on.
+            true => random.below(self.commands.len()),
+            false => index,
+        }
     }
 
     /// A call of command `index` as its documentation has it, on `key`; its numbers and words may
@@ -74,6 +88,7 @@ impl Grammar {
             seen,
             key,
             call: &mut call,
+            depth: 0,
         };
         writer.arguments(&command.arguments);
         call
@@ -100,7 +115,7 @@ impl Grammar {
                 13 if inside => call[place].make_ascii_lowercase(),
                 14 => call.extend_from_within(place..),
                 15 if random.one_in(20) => call.extend((0..1500).map(|_| b"1".to_vec())),
-                _ if inside => call[place] = values::word(random, seen),
+                _ if inside => call[place] = values::word(random, seen, &call[1]),
                 _ => call.push(values::usual_number(random)),
             }
         }
@@ -141,6 +156,8 @@ struct Writer<'a> {
     seen: &'a Seen,
     key: &'a [u8],
     call: &'a mut Call,
+    /// How many blocks the argument is in.
+    depth: usize,
 }
 
 impl Writer<'_> {
@@ -159,13 +176,15 @@ impl Writer<'_> {
     }
 
     fn argument(&mut self, argument: &Argument) {
-        if argument.flags.contains("optional") && self.random.one_in(2) {
+        // What is optional inside a block tends to go with one of many options only.
+        let chances = if self.depth > 0 { 8 } else { 3 };
+        if argument.flags.contains("optional") && !self.random.one_in(chances) {
             return;
         }
         let times = match argument.flags.contains("multiple") {
             true if self.random.one_in(20) => 9,
-            true => self.random.from_to(1, 3),
-            false => 1,
+            true if self.random.one_in(2) => self.random.from_to(2, 3),
+            _ => 1,
         };
         for time in 0..times {
             let again = argument.flags.contains("multiple_token");
@@ -183,7 +202,12 @@ impl Writer<'_> {
                 let one = self.random.pick(&argument.arguments);
                 return self.argument(one);
             }
-            "block" => return self.arguments(&argument.arguments),
+            "block" => {
+                self.depth += 1;
+                self.arguments(&argument.arguments);
+                self.depth -= 1;
+                return;
+            }
             // The first key is the caller's; more of them are any.
             "key" if self.call.len() == 1 => self.key.to_vec(),
             "key" => values::key(self.random),
@@ -191,7 +215,7 @@ impl Writer<'_> {
             "integer" => values::usual_number(self.random),
             _ if argument.name == "json" => values::document(self.random),
             _ if self.random.one_in(400) => values::huge(self.random),
-            _ => values::word(self.random, self.seen),
+            _ => values::word(self.random, self.seen, self.key),
         };
         self.call.push(value);
     }

@@ -24,6 +24,7 @@ mod support;
 mod checks;
 mod connection;
 mod fuzzer;
+mod generator;
 mod grammar;
 mod neighbours;
 mod random;

@@ -26,11 +26,11 @@ impl Neighbours {
     pub fn pick(&self, random: &mut Random, seen: &Seen, key: Vec<u8>) -> (Call, Purpose) {
         match random.below(100) {
             0..=24 => reading(random, key),
-            25..=44 => (writing_strings(random, seen, key), Purpose::Other),
-            45..=64 => (self.writing_hashes(random, seen, key), Purpose::Other),
-            65..=79 => (expiring(random, key), Purpose::Other),
-            80..=89 => (moving(random, seen, key), Purpose::Other),
-            90..=95 => (other_types(random, key), Purpose::Other),
+            25..=39 => (writing_strings(random, seen, key), Purpose::Other),
+            40..=54 => (self.writing_hashes(random, seen, key), Purpose::Other),
+            55..=82 => (expiring(random, key), Purpose::Other),
+            83..=91 => (moving(random, seen, key), Purpose::Other),
+            92..=95 => (other_types(random, key), Purpose::Other),
             _ => (self.for_the_server(random), Purpose::Other),
         }
     }
@@ -48,7 +48,7 @@ impl Neighbours {
         let (field, value) = known.unwrap_or_else(|| (b"f".to_vec(), b"v".to_vec()));
         let field = match random.below(6) {
             0 => b"_".to_vec(),
-            1 => values::word(random, seen),
+            1 => values::word(random, seen, &key),
             _ => field,
         };
         match random.below(10) {
@@ -141,11 +141,11 @@ fn writing_strings(random: &mut Random, seen: &Seen, key: Vec<u8>) -> Call {
 
 fn expiring(random: &mut Random, key: Vec<u8>) -> Call {
     match random.below(10) {
-        0..=2 => with(&["DEL"], [key]),
-        3 => with(&["UNLINK"], [key]),
-        4 | 5 => with(&["PERSIST"], [key]),
-        6 => with(&["EXPIRE"], [key, values::usual_number(random)]),
-        7 => with(&["PEXPIREAT"], [key, values::edge_number(random)]),
+        0..=4 => with(&["DEL"], [key]),
+        5 => with(&["UNLINK"], [key]),
+        6 => with(&["PERSIST"], [key]),
+        7 => with(&["EXPIRE"], [key, values::usual_number(random)]),
+        8 => with(&["PEXPIREAT"], [key, values::edge_number(random)]),
         _ => with(&["PEXPIRE"], [key, values::usual_number(random)]),
     }
 }

@@ -1,6 +1,8 @@
 //! The values that calls are made of: few keys and tokens, so that calls meet; numbers at the edges;
 //! what the server has replied before; and damaged copies of real states.
 
+use std::collections::BTreeMap;
+
 use crate::random::Random;
 
 /// A command and its arguments.
@@ -27,19 +29,16 @@ const KEYS: [&[u8]; 12] = [
 ];
 
 /// Tokens and ids; those of at least 16 bytes may name sessions.
-const TOKENS: [&[u8]; 8] = [
-    b"token-1",
-    b"token-2",
-    b"token-3",
-    b"an-id-of-its-own-1",
-    b"an-id-of-its-own-2",
-    b"an-id-of-its-own-3",
-    b"binary\0token\r\n\xff\xfe",
-    b"t",
+const TOKENS: [&[u8]; 5] = [
+    b"a-token-of-its-own-1",
+    b"a-token-of-its-own-2",
+    b"a-token-of-its-own-3",
+    b"a binary\0token\r\n\xff\xfe",
+    b"short",
 ];
 
 const USUAL_NUMBERS: [&str; 10] = [
-    "1", "2", "3", "5", "10", "60", "100", "1000", "60000", "3600000",
+    "1", "3", "10", "100", "1000", "5000", "60000", "100000", "3600000", "7200000",
 ];
 
 const EDGE_NUMBERS: [&str; 34] = [
@@ -101,14 +100,26 @@ const DOCUMENTS: [&str; 16] = [
 /// What the fuzzer has seen in replies, to be used again.
 #[derive(Default)]
 pub struct Seen {
-    /// Ids, handles, leases, documents.
-    pub words: Ring<Vec<u8>>,
+    /// Ids, handles, leases: for each key those of replies about it.
+    words: BTreeMap<Vec<u8>, Ring<Vec<u8>>>,
     /// Whole string values.
     pub strings: Ring<Vec<u8>>,
     /// Fields of hashes with their values.
     pub fields: Ring<(Vec<u8>, Vec<u8>)>,
     /// Payloads of DUMP.
     pub dumps: Ring<Vec<u8>>,
+}
+
+impl Seen {
+    /// Keeps a word of a reply about `key`.
+    pub fn remember(&mut self, key: &[u8], word: &[u8]) {
+        if is_common(key) {
+            let words = self.words.entry(key.to_vec()).or_default();
+            if !words.items.iter().any(|known| known == word) {
+                words.push(word.to_vec());
+            }
+        }
+    }
 }
 
 /// The last few of a kind.
@@ -127,7 +138,7 @@ impl<T> Default for Ring<T> {
 }
 
 impl<T> Ring<T> {
-    const SIZE: usize = 48;
+    const SIZE: usize = 16;
 
     pub fn push(&mut self, item: T) {
         match self.items.get_mut(self.next) {
@@ -137,13 +148,24 @@ impl<T> Ring<T> {
         self.next = (self.next + 1) % Self::SIZE;
     }
 
+    /// The newest as often as all others together: they may be stale.
     pub fn pick(&self, random: &mut Random) -> Option<&T> {
-        (!self.items.is_empty()).then(|| random.pick(&self.items))
+        let newest = self.next.checked_sub(1).unwrap_or(Self::SIZE - 1);
+        match self.items.get(newest) {
+            Some(newest) if random.one_in(2) => Some(newest),
+            Some(_) => Some(random.pick(&self.items)),
+            None => None,
+        }
     }
 }
 
 pub fn key(random: &mut Random) -> Vec<u8> {
     random.pick(&KEYS).to_vec()
+}
+
+/// Whether `key` is one of the few that calls meet on.
+pub fn is_common(key: &[u8]) -> bool {
+    KEYS.contains(&key)
 }
 
 /// A number that most commands take.
@@ -156,11 +178,12 @@ pub fn edge_number(random: &mut Random) -> Vec<u8> {
     random.pick(&EDGE_NUMBERS).as_bytes().to_vec()
 }
 
-/// A word that stands for something: a token, an id, a handle, a lease.
-pub fn word(random: &mut Random, seen: &Seen) -> Vec<u8> {
-    let known = seen.words.pick(random).cloned();
+/// A word that stands for something at `key`: a token, an id, a handle, a lease.
+pub fn word(random: &mut Random, seen: &Seen, key: &[u8]) -> Vec<u8> {
+    let words = seen.words.get(key);
+    let known = words.and_then(|words| words.pick(random)).cloned();
     match known {
-        Some(known) if random.one_in(2) => known,
+        Some(known) if !random.one_in(3) => known,
         _ => random.pick(&TOKENS).to_vec(),
     }
 }
@@ -171,7 +194,7 @@ pub fn document(random: &mut Random) -> Vec<u8> {
         0 => nested(*random.pick(&[126, 127, 128, 129, 20_000])),
         1 => long_document(*random.pick(&[65_535, 65_536, 65_537, 100_000])),
         2 => damaged(random, DOCUMENTS[3].as_bytes()),
-        3..=9 => {
+        3..=28 => {
             let (name, value) = (random.below(5), random.below(1000));
             format!("{{\"m{name}\":{value},\"list\":[{value}]}}").into()
         }

@@ -1,0 +1,217 @@
+//! What the fuzzer sends in one go: pipelines, transactions, scripts, waits.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::connection::Purpose;
+use crate::grammar::{Grammar, limit_wait};
+use crate::neighbours::Neighbours;
+use crate::random::Random;
+use crate::support::{Client, Reply};
+use crate::values::{self, Call, Seen, call};
+
+/// The longest wait on a connection for waiting, in milliseconds.
+const LONGEST_WAIT_MS: u64 = 15;
+
+const SCRIPTS: [&str; 4] = [
+    "return redis.call(unpack(ARGV))",
+    "local r = redis.pcall(unpack(ARGV)) redis.pcall(unpack(ARGV)) return r",
+    "redis.setresp(3) return {redis.pcall(unpack(ARGV)), redis.call('EXISTS', KEYS[1])}",
+    "redis.call('SET', KEYS[1], 'from a script', 'PX', 5) return redis.pcall(unpack(ARGV))",
+];
+
+/// Makes up what is sent, from a seed and from what was replied before.
+pub struct Generator {
+    pub random: Random,
+    pub seen: Seen,
+    pub grammar: Grammar,
+    pub neighbours: Neighbours,
+    /// The key that most calls go to for a while, so that they find what others left.
+    hot_key: Vec<u8>,
+    /// For each key the commands that found another type there last.
+    unwelcome: BTreeMap<Vec<u8>, BTreeSet<usize>>,
+}
+
+impl Generator {
+    pub fn new(seed: u64, client: &mut Client) -> Generator {
+        Generator {
+            random: Random::new(seed),
+            seen: Seen::default(),
+            grammar: Grammar::read(client),
+            neighbours: Neighbours::read(client),
+            hot_key: Vec::new(),
+            unwelcome: BTreeMap::new(),
+        }
+    }
+
+    /// Takes note of how command `index` was received at the key of `call`.
+    pub fn received(&mut self, index: usize, call: &Call, reply: &Reply) {
+        let Some(key) = call.get(1).filter(|key| values::is_common(key)) else {
+            return;
+        };
+        let unwelcome = self.unwelcome.entry(key.clone()).or_default();
+        match reply {
+            Reply::Error(text) if text.starts_with("WRONGTYPE") => {
+                unwelcome.insert(index);
+            }
+            Reply::Error(_) => {}
+            _ => {
+                unwelcome.remove(&index);
+            }
+        }
+    }
+
+    /// What to send next on an ordinary connection.
+    pub fn batch(&mut self) -> Vec<(Call, Purpose)> {
+        if self.random.one_in(8) {
+            self.hot_key = values::key(&mut self.random);
+        }
+        match self.random.below(10) {
+            0 | 1 => self.transaction(),
+            2..=4 => self.observation(),
+            5 if self.random.one_in(3) => self.at_full_memory(),
+            6 => self.pipeline(100),
+            _ => self.pipeline(12),
+        }
+    }
+
+    fn pipeline(&mut self, longest: usize) -> Vec<(Call, Purpose)> {
+        let length = self.random.from_to(1, longest);
+        (0..length).map(|_| self.any_call()).collect()
+    }
+
+    /// A few calls, some of which wait, on a connection that can.
+    /// `ids` are those of connections that may be unblocked.
+    pub fn waiting_batch(&mut self, ids: &[i64]) -> Vec<(Call, Purpose)> {
+        let length = self.random.from_to(1, 4);
+        let mut calls: Vec<_> = (0..length)
+            .map(|_| {
+                let (mut call, index) = self.our_call(true);
+                limit_wait(&mut call, LONGEST_WAIT_MS);
+                (call, Purpose::Ours(index))
+            })
+            .collect();
+        if self.random.one_in(8) {
+            let id = *self.random.pick(ids);
+            let how = *self.random.pick(&["TIMEOUT", "ERROR"]);
+            calls.push((call(&format!("CLIENT UNBLOCK {id} {how}")), Purpose::Other));
+        }
+        calls
+    }
+
+    fn transaction(&mut self) -> Vec<(Call, Purpose)> {
+        let mut calls = Vec::new();
+        if self.random.one_in(3) {
+            let key = values::key(&mut self.random);
+            calls.push((vec![b"WATCH".to_vec(), key], Purpose::Other));
+        }
+        calls.push((call("MULTI"), Purpose::Other));
+        for _ in 0..self.random.from_to(1, 8) {
+            let inside = match self.random.one_in(3) {
+                true => self.neighbour().0,
+                false => self.our_call(false).0,
+            };
+            calls.push((inside, Purpose::Wrapped));
+        }
+        let end = if self.random.one_in(8) {
+            "DISCARD"
+        } else {
+            "EXEC"
+        };
+        calls.push((call(end), Purpose::Wrapped));
+        calls
+    }
+
+    /// A call with a look at its key before and behind it.
+    fn observation(&mut self) -> Vec<(Call, Purpose)> {
+        let (ours, index) = self.our_call(false);
+        let Some(key) = ours.get(1).cloned() else {
+            return vec![(ours, Purpose::Ours(index))];
+        };
+        let look = |words: &str| {
+            let words = words.split(' ').map(|word| word.as_bytes().to_vec());
+            (words.chain([key.clone()]).collect(), Purpose::Wrapped)
+        };
+        let (digest, expiry) = ("DEBUG DIGEST-VALUE", "PEXPIRETIME");
+        vec![
+            (call("MULTI"), Purpose::Other),
+            look(expiry),
+            look(digest),
+            (ours, Purpose::Wrapped),
+            look(expiry),
+            look(digest),
+            (call("EXEC"), Purpose::Observed(index)),
+        ]
+    }
+
+    fn at_full_memory(&mut self) -> Vec<(Call, Purpose)> {
+        let mut calls = vec![(call("CONFIG SET maxmemory 1"), Purpose::Other)];
+        calls.extend(self.pipeline(10));
+        calls.push((call("CONFIG SET maxmemory 0"), Purpose::Other));
+        calls
+    }
+
+    fn any_call(&mut self) -> (Call, Purpose) {
+        match self.random.below(20) {
+            0..=4 => self.neighbour(),
+            5 => {
+                let script = *self.random.pick(&SCRIPTS);
+                let name = if self.random.one_in(10) {
+                    "EVAL_RO"
+                } else {
+                    "EVAL"
+                };
+                let (ours, _) = self.our_call(false);
+                let key = ours.get(1).cloned().unwrap_or_default();
+                let mut eval: Call = vec![name.into(), script.into(), b"1".to_vec(), key];
+                eval.extend(ours);
+                (eval, Purpose::Wrapped)
+            }
+            6 => {
+                let mut keys = call("COMMAND GETKEYSANDFLAGS");
+                keys.extend(self.our_call(false).0);
+                (keys, Purpose::Wrapped)
+            }
+            _ => {
+                let (mut call, index) = self.our_call(false);
+                limit_wait(&mut call, 0);
+                (call, Purpose::Ours(index))
+            }
+        }
+    }
+
+    fn our_call(&mut self, waiting: bool) -> (Call, usize) {
+        let key = self.key();
+        let index = self.command_for(&key, waiting);
+        let (random, seen) = (&mut self.random, &self.seen);
+        let mut call = self.grammar.right_call(random, seen, index, &key);
+        if random.one_in(4) {
+            self.grammar.mutate(random, seen, &mut call);
+        }
+        (call, index)
+    }
+
+    fn key(&mut self) -> Vec<u8> {
+        match self.random.one_in(3) {
+            true => values::key(&mut self.random),
+            false => self.hot_key.clone(),
+        }
+    }
+
+    /// Any command, but mostly one that finds what it can work on.
+    fn command_for(&mut self, key: &[u8], waiting: bool) -> usize {
+        let unwelcome = self.unwelcome.get(key);
+        let mut index = 0;
+        for _ in 0..4 {
+            index = self.grammar.pick(&mut self.random, waiting);
+            if !unwelcome.is_some_and(|commands| commands.contains(&index)) {
+                break;
+            }
+        }
+        index
+    }
+
+    fn neighbour(&mut self) -> (Call, Purpose) {
+        let key = self.key();
+        self.neighbours.pick(&mut self.random, &self.seen, key)
+    }
+}
