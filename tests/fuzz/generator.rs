@@ -62,9 +62,18 @@ impl Generator {
 
     /// What to send next on an ordinary connection.
     pub fn batch(&mut self) -> Vec<(Call, Purpose)> {
+        let mut calls = Vec::new();
         if self.random.one_in(8) {
             self.hot_key = values::key(&mut self.random);
+            if self.random.one_in(2) {
+                calls.push((vec![b"DEL".to_vec(), self.hot_key.clone()], Purpose::Other));
+            }
         }
+        calls.extend(self.body());
+        calls
+    }
+
+    fn body(&mut self) -> Vec<(Call, Purpose)> {
         match self.random.below(10) {
             0 | 1 => self.transaction(),
             2..=4 => self.observation(),
@@ -75,14 +84,14 @@ impl Generator {
     }
 
     fn pipeline(&mut self, longest: usize) -> Vec<(Call, Purpose)> {
-        let length = self.random.from_to(1, longest);
+        let length = self.random.between(1, longest);
         (0..length).map(|_| self.any_call()).collect()
     }
 
     /// A few calls, some of which wait, on a connection that can.
     /// `ids` are those of connections that may be unblocked.
     pub fn waiting_batch(&mut self, ids: &[i64]) -> Vec<(Call, Purpose)> {
-        let length = self.random.from_to(1, 4);
+        let length = self.random.between(1, 4);
         let mut calls: Vec<_> = (0..length)
             .map(|_| {
                 let (mut call, index) = self.our_call(true);
@@ -105,7 +114,7 @@ impl Generator {
             calls.push((vec![b"WATCH".to_vec(), key], Purpose::Other));
         }
         calls.push((call("MULTI"), Purpose::Other));
-        for _ in 0..self.random.from_to(1, 8) {
+        for _ in 0..self.random.between(1, 8) {
             let inside = match self.random.one_in(3) {
                 true => self.neighbour().0,
                 false => self.our_call(false).0,
@@ -211,7 +220,10 @@ impl Generator {
     }
 
     fn neighbour(&mut self) -> (Call, Purpose) {
-        let key = self.key();
+        let key = match self.random.one_in(2) {
+            true => self.key(),
+            false => values::key(&mut self.random),
+        };
         self.neighbours.pick(&mut self.random, &self.seen, key)
     }
 }

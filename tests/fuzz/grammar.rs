@@ -96,9 +96,9 @@ impl Grammar {
 
     /// Makes a call wrong in one to three ways, or right in another way.
     pub fn mutate(&self, random: &mut Random, seen: &Seen, call: &mut Call) {
-        for _ in 0..random.from_to(1, 3) {
+        for _ in 0..random.between(1, 3) {
             let last = call.len();
-            let place = random.from_to(1, last);
+            let place = random.between(1, last);
             let inside = place < last;
             match random.below(16) {
                 0 | 1 if inside => drop(call.remove(place)),
@@ -123,7 +123,7 @@ impl Grammar {
 }
 
 fn random_place(random: &mut Random, last: usize) -> usize {
-    random.from_to(1, last - 1)
+    random.between(1, last - 1)
 }
 
 /// Keeps a call from waiting longer than `longest_ms`. (Inside MULTI and scripts none waits.)
@@ -183,7 +183,7 @@ impl Writer<'_> {
         }
         let times = match argument.flags.contains("multiple") {
             true if self.random.one_in(20) => 9,
-            true if self.random.one_in(2) => self.random.from_to(2, 3),
+            true if self.random.one_in(2) => self.random.between(2, 3),
             _ => 1,
         };
         for time in 0..times {

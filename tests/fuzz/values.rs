@@ -215,13 +215,13 @@ fn long_document(length: usize) -> Vec<u8> {
 /// About 100 KB of something.
 pub fn huge(random: &mut Random) -> Vec<u8> {
     let byte = *random.pick(b"x0{[\"\0\xff ");
-    vec![byte; random.from_to(99_000, 101_000)]
+    vec![byte; random.between(99_000, 101_000)]
 }
 
 /// A copy with some bytes changed, lost or added.
 pub fn damaged(random: &mut Random, bytes: &[u8]) -> Vec<u8> {
     let mut copy = bytes.to_vec();
-    for _ in 0..random.from_to(1, 3) {
+    for _ in 0..random.between(1, 3) {
         let length = copy.len();
         let place = random.below(length + 1);
         match random.below(8) {
