@@ -29,6 +29,8 @@ pub struct Generator {
     hot_key: Vec<u8>,
     /// For each key the commands that found another type there last.
     unwelcome: BTreeMap<Vec<u8>, BTreeSet<usize>>,
+    /// Keys to delete, as commands of the module cannot work on them.
+    spoilt: BTreeSet<Vec<u8>>,
 }
 
 impl Generator {
@@ -40,6 +42,7 @@ impl Generator {
             neighbours: Neighbours::read(client),
             hot_key: Vec::new(),
             unwelcome: BTreeMap::new(),
+            spoilt: BTreeSet::new(),
         }
     }
 
@@ -52,6 +55,9 @@ impl Generator {
         match reply {
             Reply::Error(text) if text.starts_with("WRONGTYPE") => {
                 unwelcome.insert(index);
+                if self.random.one_in(4) {
+                    self.spoilt.insert(key.clone());
+                }
             }
             Reply::Error(_) => {}
             _ => {
@@ -62,13 +68,13 @@ impl Generator {
 
     /// What to send next on an ordinary connection.
     pub fn batch(&mut self) -> Vec<(Call, Purpose)> {
-        let mut calls = Vec::new();
         if self.random.one_in(8) {
             self.hot_key = values::key(&mut self.random);
-            if self.random.one_in(2) {
-                calls.push((vec![b"DEL".to_vec(), self.hot_key.clone()], Purpose::Other));
-            }
         }
+        let spoilt = std::mem::take(&mut self.spoilt).into_iter();
+        let mut calls: Vec<_> = spoilt
+            .map(|key| (vec![b"DEL".to_vec(), key], Purpose::Other))
+            .collect();
         calls.extend(self.body());
         calls
     }
