@@ -81,6 +81,7 @@ impl Fuzzer {
                 self.step();
             }
             let memory = self.look_at_everything();
+            self.generator.unblocks = !self.generator.unblocks;
             let first = *at_first.get_or_insert(memory);
             let grown = memory - first;
             let allowed = MEMORY_SLACK + i64::try_from(self.sent).expect("a count");
@@ -156,7 +157,7 @@ impl Fuzzer {
         match (sent.purpose, reply) {
             (Purpose::Ours(index), reply) => {
                 self.tally(index, reply);
-                self.generator.received(index, &sent.call, reply);
+                self.generator.received(&sent.call, reply);
                 if let Some(key) = sent.call.get(1) {
                     self.remember_words(key, reply, 3);
                 }
@@ -187,8 +188,12 @@ impl Fuzzer {
 
     fn remember_words(&mut self, key: &[u8], reply: &Reply, depth: usize) {
         match reply {
-            // Names of fields and documents are of no use.
-            Reply::Bulk(word) if (16..=100).contains(&word.len()) && word[0] != b'{' => {
+            // Names of fields and documents are of no use, and what is deep inside is rarely asked for.
+            Reply::Bulk(word)
+                if (16..=100).contains(&word.len())
+                    && word[0] != b'{'
+                    && (depth > 1 || self.generator.random.one_in(6)) =>
+            {
                 self.generator.seen.remember(key, word);
             }
             Reply::Array(items) if depth > 0 => {

@@ -25,10 +25,12 @@ pub struct Generator {
     pub seen: Seen,
     pub grammar: Grammar,
     pub neighbours: Neighbours,
-    /// The key that most calls go to for a while, so that they find what others left.
-    hot_key: Vec<u8>,
-    /// For each key the commands that found another type there last.
-    unwelcome: BTreeMap<Vec<u8>, BTreeSet<usize>>,
+    /// For each family the key that most of its calls go to for a while, so that they find what
+    /// others have left.
+    hot_keys: BTreeMap<String, Vec<u8>>,
+    /// Whether clients are unblocked or else writes paused. Redis 8.0 does not survive both at once:
+    /// it panics at `CLIENT UNBLOCK` of a client that only waits for the end of a pause.
+    pub unblocks: bool,
     /// Keys to delete, as commands of the module cannot work on them.
     spoilt: BTreeSet<Vec<u8>>,
 }
@@ -40,36 +42,30 @@ impl Generator {
             seen: Seen::default(),
             grammar: Grammar::read(client),
             neighbours: Neighbours::read(client),
-            hot_key: Vec::new(),
-            unwelcome: BTreeMap::new(),
+            hot_keys: BTreeMap::new(),
+            unblocks: false,
             spoilt: BTreeSet::new(),
         }
     }
 
-    /// Takes note of how command `index` was received at the key of `call`.
-    pub fn received(&mut self, index: usize, call: &Call, reply: &Reply) {
-        let Some(key) = call.get(1).filter(|key| values::is_common(key)) else {
-            return;
-        };
-        let unwelcome = self.unwelcome.entry(key.clone()).or_default();
-        match reply {
-            Reply::Error(text) if text.starts_with("WRONGTYPE") => {
-                unwelcome.insert(index);
-                if self.random.one_in(4) {
-                    self.spoilt.insert(key.clone());
-                }
-            }
-            Reply::Error(_) => {}
-            _ => {
-                unwelcome.remove(&index);
-            }
+    /// Takes note of the reply to `call`, one of the module's commands.
+    pub fn received(&mut self, call: &Call, reply: &Reply) {
+        if let (Some(key), Reply::Error(text)) = (call.get(1), reply)
+            && text.starts_with("WRONGTYPE")
+            && self.random.one_in(2)
+        {
+            self.spoilt.insert(key.clone());
         }
     }
 
     /// What to send next on an ordinary connection.
     pub fn batch(&mut self) -> Vec<(Call, Purpose)> {
         if self.random.one_in(8) {
-            self.hot_key = values::key(&mut self.random);
+            let families = self.hot_keys.keys().cloned().collect::<Vec<_>>();
+            if !families.is_empty() {
+                let family = self.random.pick(&families).clone();
+                self.hot_keys.remove(&family);
+            }
         }
         let spoilt = std::mem::take(&mut self.spoilt).into_iter();
         let mut calls: Vec<_> = spoilt
@@ -81,6 +77,9 @@ impl Generator {
 
     fn body(&mut self) -> Vec<(Call, Purpose)> {
         match self.random.below(10) {
+            0 if !self.unblocks && self.random.one_in(20) => {
+                vec![(call("CLIENT PAUSE 4 WRITE"), Purpose::Other)]
+            }
             0 | 1 => self.transaction(),
             2..=4 => self.observation(),
             5 if self.random.one_in(3) => self.at_full_memory(),
@@ -105,7 +104,7 @@ impl Generator {
                 (call, Purpose::Ours(index))
             })
             .collect();
-        if self.random.one_in(8) {
+        if self.unblocks && self.random.one_in(8) {
             let id = *self.random.pick(ids);
             let how = *self.random.pick(&["TIMEOUT", "ERROR"]);
             calls.push((call(&format!("CLIENT UNBLOCK {id} {how}")), Purpose::Other));
@@ -195,8 +194,11 @@ impl Generator {
     }
 
     fn our_call(&mut self, waiting: bool) -> (Call, usize) {
-        let key = self.key();
-        let index = self.command_for(&key, waiting);
+        let index = self.grammar.pick(&mut self.random, waiting);
+        let key = match self.random.one_in(4) {
+            true => values::key(&mut self.random),
+            false => self.hot_key(index),
+        };
         let (random, seen) = (&mut self.random, &self.seen);
         let mut call = self.grammar.right_call(random, seen, index, &key);
         if random.one_in(4) {
@@ -205,30 +207,18 @@ impl Generator {
         (call, index)
     }
 
-    fn key(&mut self) -> Vec<u8> {
-        match self.random.one_in(3) {
-            true => values::key(&mut self.random),
-            false => self.hot_key.clone(),
-        }
-    }
-
-    /// Any command, but mostly one that finds what it can work on.
-    fn command_for(&mut self, key: &[u8], waiting: bool) -> usize {
-        let unwelcome = self.unwelcome.get(key);
-        let mut index = 0;
-        for _ in 0..4 {
-            index = self.grammar.pick(&mut self.random, waiting);
-            if !unwelcome.is_some_and(|commands| commands.contains(&index)) {
-                break;
-            }
-        }
-        index
+    fn hot_key(&mut self, index: usize) -> Vec<u8> {
+        let family = self.grammar.commands[index].family().to_owned();
+        let random = &mut self.random;
+        let key = self.hot_keys.entry(family);
+        key.or_insert_with(|| values::key(random)).clone()
     }
 
     fn neighbour(&mut self) -> (Call, Purpose) {
-        let key = match self.random.one_in(2) {
-            true => self.key(),
-            false => values::key(&mut self.random),
+        let hot_keys: Vec<&Vec<u8>> = self.hot_keys.values().collect();
+        let key = match hot_keys.is_empty() || self.random.one_in(2) {
+            true => values::key(&mut self.random),
+            false => self.random.pick(&hot_keys).to_vec(),
         };
         self.neighbours.pick(&mut self.random, &self.seen, key)
     }

@@ -17,6 +17,15 @@ pub struct Command {
     arguments: Vec<Argument>,
 }
 
+impl Command {
+    /// What commands have in common that work on the same keys: `APP.X.Y` and `APP.UNX` are of the
+    /// family `x`.
+    pub fn family(&self) -> &str {
+        let family = self.name.split('.').nth(1).unwrap_or_default();
+        family.trim_start_matches("un")
+    }
+}
+
 /// All commands of the module.
 pub struct Grammar {
     pub commands: Vec<Command>,

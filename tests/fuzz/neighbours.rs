@@ -25,12 +25,12 @@ impl Neighbours {
 
     pub fn pick(&self, random: &mut Random, seen: &Seen, key: Vec<u8>) -> (Call, Purpose) {
         match random.below(100) {
-            0..=24 => reading(random, key),
-            25..=39 => (writing_strings(random, seen, key), Purpose::Other),
-            40..=54 => (self.writing_hashes(random, seen, key), Purpose::Other),
-            55..=82 => (expiring(random, key), Purpose::Other),
-            83..=91 => (moving(random, seen, key), Purpose::Other),
-            92..=95 => (other_types(random, key), Purpose::Other),
+            0..=39 => reading(random, key),
+            40..=51 => (writing_strings(random, seen, key), Purpose::Other),
+            52..=66 => (self.writing_hashes(random, seen, key), Purpose::Other),
+            67..=81 => (expiring(random, key), Purpose::Other),
+            82..=89 => (moving(random, seen, key), Purpose::Other),
+            90..=92 => (other_types(random, key), Purpose::Other),
             _ => (self.for_the_server(random), Purpose::Other),
         }
     }
@@ -70,21 +70,20 @@ impl Neighbours {
     }
 
     fn for_the_server(&self, random: &mut Random) -> Call {
-        match random.below(16) {
+        match random.below(20) {
             0 if random.one_in(8) => call("FLUSHDB"),
             0 => call("SWAPDB 0 1"),
-            1 if random.one_in(4) => call("CLIENT PAUSE 4 WRITE"),
-            2 if !self.settings.is_empty() => {
+            1 if !self.settings.is_empty() => {
                 let (name, default) = random.pick(&self.settings);
                 match random.one_in(3) {
                     true => config_set(name, values::edge_number(random)),
                     false => config_set(name, default.clone().into_bytes()),
                 }
             }
-            3 => call("INFO appkit"),
+            2 | 3 => call("INFO appkit"),
             4 => call("SLOWLOG GET 3"),
             5 => call("UNWATCH"),
-            6 | 7 => call("SELECT 1"),
+            6 => call("SELECT 1"),
             _ => call("SELECT 0"),
         }
     }
@@ -141,10 +140,10 @@ fn writing_strings(random: &mut Random, seen: &Seen, key: Vec<u8>) -> Call {
 
 fn expiring(random: &mut Random, key: Vec<u8>) -> Call {
     match random.below(10) {
-        0..=4 => with(&["DEL"], [key]),
-        5 => with(&["UNLINK"], [key]),
-        6 => with(&["PERSIST"], [key]),
-        7 => with(&["EXPIRE"], [key, values::usual_number(random)]),
+        0 | 1 => with(&["DEL"], [key]),
+        2 => with(&["UNLINK"], [key]),
+        3 | 4 => with(&["PERSIST"], [key]),
+        5 | 6 => with(&["EXPIRE"], [key, values::usual_number(random)]),
         8 => with(&["PEXPIREAT"], [key, values::edge_number(random)]),
         _ => with(&["PEXPIRE"], [key, values::usual_number(random)]),
     }
