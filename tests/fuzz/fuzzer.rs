@@ -98,7 +98,7 @@ impl Fuzzer {
         assert!(self.observed > 0, "no call was observed");
     }
 
-    /// A line for each command.
+    /// A line for each command, and what the module itself has counted.
     pub fn summary(&self) -> String {
         let mut lines = format!("{} commands, {} observed\n", self.sent, self.observed);
         for (command, tally) in self.generator.grammar.commands.iter().zip(&self.tallies) {
@@ -112,18 +112,44 @@ impl Fuzzer {
                 "{name:24} {replies:>8} replies, {errors:>8} of them errors, {nils:>8} nil\n"
             );
         }
+        for (name, value) in info(&mut self.primary.client(), "appkit") {
+            lines += &format!("{name}:{value} ");
+        }
         lines
     }
 
     fn step(&mut self) {
-        self.current = self.generator.random.below(self.connections.len());
+        let random = &mut self.generator.random;
+        // Waits take time, so the connections that may wait have their turn less often.
+        let patient = random.one_in(10);
+        let suitable = self.connections.iter().enumerate();
+        let suitable = suitable.filter(|(_, connection)| connection.patient == patient);
+        let suitable: Vec<usize> = suitable.map(|(index, _)| index).collect();
+        self.current = *random.pick(&suitable);
         self.read_replies();
         if self.generator.random.one_in(60) {
             return self.leave();
         }
+        if !patient && self.generator.random.one_in(4) {
+            return self.converse();
+        }
         self.send();
         // Else others come in between, and this one's replies are read when its turn comes.
         if self.generator.random.one_in(2) && !self.connections[self.current].patient {
+            self.read_replies();
+        }
+    }
+
+    /// One call after the other, each with what the one before was told.
+    fn converse(&mut self) {
+        let index = self
+            .generator
+            .grammar
+            .pick(&mut self.generator.random, false);
+        for _ in 0..self.generator.random.between(3, 12) {
+            let call = self.generator.next_in_conversation(index);
+            self.sent += 1;
+            self.connections[self.current].send(call);
             self.read_replies();
         }
     }
@@ -157,7 +183,7 @@ impl Fuzzer {
         match (sent.purpose, reply) {
             (Purpose::Ours(index), reply) => {
                 self.tally(index, reply);
-                self.generator.received(&sent.call, reply);
+                self.generator.received(index, &sent.call, reply);
                 if let Some(key) = sent.call.get(1) {
                     self.remember_words(key, reply, 3);
                 }
@@ -197,7 +223,7 @@ impl Fuzzer {
                 self.generator.seen.remember(key, word);
             }
             Reply::Array(items) if depth > 0 => {
-                for item in items.iter().take(2) {
+                for item in items.iter().take(4) {
                     self.remember_words(key, item, depth - 1);
                 }
             }

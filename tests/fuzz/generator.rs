@@ -7,10 +7,10 @@ use crate::grammar::{Grammar, limit_wait};
 use crate::neighbours::Neighbours;
 use crate::random::Random;
 use crate::support::{Client, Reply};
-use crate::values::{self, Call, Seen, call};
+use crate::values::{self, Call, Ring, Seen, call};
 
 /// The longest wait on a connection for waiting, in milliseconds.
-const LONGEST_WAIT_MS: u64 = 15;
+const LONGEST_WAIT_MS: u64 = 8;
 
 const SCRIPTS: [&str; 4] = [
     "return redis.call(unpack(ARGV))",
@@ -28,6 +28,8 @@ pub struct Generator {
     /// For each family the key that most of its calls go to for a while, so that they find what
     /// others have left.
     hot_keys: BTreeMap<String, Vec<u8>>,
+    /// For each family the last calls that were served, to be called again in one form or another.
+    served: BTreeMap<String, Ring<Call>>,
     /// Whether clients are unblocked or else writes paused. Redis 8.0 does not survive both at once:
     /// it panics at `CLIENT UNBLOCK` of a client that only waits for the end of a pause.
     pub unblocks: bool,
@@ -43,18 +45,25 @@ impl Generator {
             grammar: Grammar::read(client),
             neighbours: Neighbours::read(client),
             hot_keys: BTreeMap::new(),
+            served: BTreeMap::new(),
             unblocks: false,
             spoilt: BTreeSet::new(),
         }
     }
 
-    /// Takes note of the reply to `call`, one of the module's commands.
-    pub fn received(&mut self, call: &Call, reply: &Reply) {
-        if let (Some(key), Reply::Error(text)) = (call.get(1), reply)
-            && text.starts_with("WRONGTYPE")
-            && self.random.one_in(2)
-        {
-            self.spoilt.insert(key.clone());
+    /// Takes note of the reply to `call`, of the module's command `index`.
+    pub fn received(&mut self, index: usize, call: &Call, reply: &Reply) {
+        match (call.get(1), reply) {
+            (Some(key), Reply::Error(text)) if text.starts_with("WRONGTYPE") => {
+                self.spoilt.insert(key.clone());
+            }
+            (_, Reply::Error(_) | Reply::Nil) => {}
+            (Some(_), _) if call.iter().map(Vec::len).sum::<usize>() < 1000 => {
+                let family = self.grammar.commands[index].family();
+                let served = self.served.entry(family.to_owned()).or_default();
+                served.push(call.clone());
+            }
+            _ => {}
         }
     }
 
@@ -69,6 +78,7 @@ impl Generator {
         }
         let spoilt = std::mem::take(&mut self.spoilt).into_iter();
         let mut calls: Vec<_> = spoilt
+            .filter(|_| self.random.one_in(2))
             .map(|key| (vec![b"DEL".to_vec(), key], Purpose::Other))
             .collect();
         calls.extend(self.body());
@@ -83,8 +93,8 @@ impl Generator {
             0 | 1 => self.transaction(),
             2..=4 => self.observation(),
             5 if self.random.one_in(3) => self.at_full_memory(),
-            6 => self.pipeline(100),
-            _ => self.pipeline(12),
+            6 if self.random.one_in(3) => self.pipeline(100),
+            _ => self.pipeline(10),
         }
     }
 
@@ -195,16 +205,51 @@ impl Generator {
 
     fn our_call(&mut self, waiting: bool) -> (Call, usize) {
         let index = self.grammar.pick(&mut self.random, waiting);
+        let mut call = match self.random.one_in(3) {
+            true => self.call_like_before(index),
+            false => self.new_call(index),
+        };
+        if self.random.one_in(4) {
+            self.grammar.mutate(&mut self.random, &self.seen, &mut call);
+        }
+        (call, index)
+    }
+
+    /// A call of `index` or a relative of it, for which the last reply may have what it takes.
+    pub fn next_in_conversation(&mut self, index: usize) -> Vec<(Call, Purpose)> {
+        let relatives = self.grammar.relatives(index);
+        let index = *self.random.pick(&relatives);
+        let key = self.hot_key(index);
+        let mut call = self.right_call(index, &key);
+        limit_wait(&mut call, 0);
+        vec![(call, Purpose::Ours(index))]
+    }
+
+    fn new_call(&mut self, index: usize) -> Call {
         let key = match self.random.one_in(4) {
             true => values::key(&mut self.random),
             false => self.hot_key(index),
         };
+        self.right_call(index, &key)
+    }
+
+    fn right_call(&mut self, index: usize, key: &[u8]) -> Call {
         let (random, seen) = (&mut self.random, &self.seen);
-        let mut call = self.grammar.right_call(random, seen, index, &key);
-        if random.one_in(4) {
-            self.grammar.mutate(random, seen, &mut call);
+        self.grammar.right_call(random, seen, index, key)
+    }
+
+    /// With the arguments that this command or a relative of it was served with before.
+    fn call_like_before(&mut self, index: usize) -> Call {
+        let command = &self.grammar.commands[index];
+        let served = self.served.get(command.family());
+        match served.and_then(|served| served.pick(&mut self.random)) {
+            Some(before) => {
+                let mut call = before.clone();
+                call[0] = command.name.clone().into_bytes();
+                call
+            }
+            None => self.new_call(index),
         }
-        (call, index)
     }
 
     fn hot_key(&mut self, index: usize) -> Vec<u8> {

@@ -87,6 +87,14 @@ impl Grammar {
         }
     }
 
+    /// The commands of the same family as `index`, itself included.
+    pub fn relatives(&self, index: usize) -> Vec<usize> {
+        let family = self.commands[index].family();
+        let all = 0..self.commands.len();
+        all.filter(|other| self.commands[*other].family() == family)
+            .collect()
+    }
+
     /// A call of command `index` as its documentation has it, on `key`; its numbers and words may
     /// still be refused.
     pub fn right_call(&self, random: &mut Random, seen: &Seen, index: usize, key: &[u8]) -> Call {
