@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use crate::support::{Client, Server, Stop};
-use crate::workload::{Dice, Load, direct, is_long, seed};
+use crate::workload::{Charges, Dice, Load, direct, is_long, seed};
 
 /// The only errors that clients of a server that dies and comes back may meet.
 const EXPECTED: &[&str] = &["LOADING"];
@@ -18,7 +18,7 @@ fn durable() -> Server {
 }
 
 fn rounds() -> u64 {
-    if is_long() { 60 } else { 4 }
+    if is_long() { 200 } else { 6 }
 }
 
 /// Lets the load run and kills the server, again and again, `meanwhile` doing something else to it.
@@ -58,4 +58,29 @@ fn nothing_acknowledged_is_lost_when_it_is_killed_during_an_aof_rewrite_or_a_sna
         let reply = redis.run(command);
         assert!(!reply.is_error(), "{command}: {reply:?}");
     });
+}
+
+/// Shows that the checks above would notice.
+#[test]
+fn what_a_server_without_persistence_loses_is_noticed() {
+    let mut server = Server::start();
+    let port = Arc::new(AtomicU16::new(server.port()));
+    let load = Load::start(direct(&port), &[""], 8);
+    load.run_for_calls(1000);
+    server.restart(Stop::Kill);
+    port.store(server.port(), Ordering::Relaxed);
+    load.run_for_calls(1000);
+    let report = load.audit();
+    for kind in ["session lost", "hold lost"] {
+        assert!(
+            report.findings.iter().any(|finding| finding.kind == kind),
+            "{kind}"
+        );
+    }
+    let missing = |charges: &&Charges| charges.charged < charges.least;
+    assert!(
+        report.charges.iter().filter(missing).count() > 0,
+        "{:?}",
+        report.charges
+    );
 }

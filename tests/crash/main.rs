@@ -15,3 +15,4 @@ mod support;
 mod workload;
 
 mod kill;
+mod truncated;

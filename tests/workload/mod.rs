@@ -28,9 +28,9 @@ use std::sync::{Arc, RwLock, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-pub use caller::{Caller, Connect, Connection, Outcome, Tally, direct};
+pub use caller::{Caller, Connect, Outcome, Tally, direct};
 pub use dice::{Dice, seed};
-pub use ledger::{Finding, Report};
+pub use ledger::{Charges, Report};
 use limiters::Limiters;
 use locks::{Contended, Keeper};
 use sessions::Owner;
