@@ -14,7 +14,7 @@
 //! | `dice.rs` | random numbers from a printed seed |
 
 // Each suite is a crate of its own and uses its own part of this module.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 mod caller;
 mod dice;
@@ -28,9 +28,9 @@ use std::sync::{Arc, RwLock, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-pub use caller::{Caller, Connect, Outcome, Tally, direct};
+pub use caller::{Caller, Connect, Connection, Outcome, Tally, direct};
 pub use dice::{Dice, seed};
-pub use ledger::{Charges, Report};
+pub use ledger::{Charges, Losses, Report};
 use limiters::Limiters;
 use locks::{Contended, Keeper};
 use sessions::Owner;
