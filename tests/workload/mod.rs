@@ -23,6 +23,7 @@ mod limiters;
 mod locks;
 mod sessions;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock, RwLockWriteGuard};
 use std::thread::JoinHandle;
@@ -76,15 +77,18 @@ pub struct Mark {
 }
 
 impl Load {
-    /// Starts so many workers. Their keys begin with one of `tags` (a hash tag each, in a cluster).
+    /// Starts so many workers. Their own keys begin with one of `tags` (a hash tag each, in a cluster;
+    /// one that is there twice has twice as many workers).
     pub fn start(connect: Connect, tags: &[&str], workers: usize) -> Load {
         let seed = seed();
         println!("load of {workers} workers, seed {seed}");
         let stop = Arc::new(AtomicBool::new(false));
+        let different: BTreeSet<&str> = tags.iter().copied().collect();
+        let different: Vec<&str> = different.into_iter().collect();
         let shared = Arc::new(Shared {
             connect,
-            limiters: Limiters::new(tags),
-            contended: Contended::new(tags),
+            limiters: Limiters::new(&different),
+            contended: Contended::new(&different),
             ledger: ledger::Ledger::default(),
             tally: Arc::default(),
             steps: RwLock::new(()),
