@@ -18,12 +18,12 @@ const SLOTS: usize = 16384;
 
 impl Cluster {
     pub fn start() -> Cluster {
-        // News travel by pings, sent twice within this time.
+        // News travel by pings, sent twice within this time; and a replica that has got nothing
+        // yet from its primary, not even a ping, is not shown.
         let node = |_| {
-            Server::builder()
-                .cluster()
-                .config("cluster-node-timeout 500")
-                .start()
+            let builder = Server::builder().cluster();
+            let builder = builder.config("repl-ping-replica-period 1");
+            builder.config("cluster-node-timeout 500").start()
         };
         let cluster = Cluster {
             nodes: (0..2 * PRIMARIES).map(node).collect(),
