@@ -293,6 +293,28 @@ impl Server {
         self.log()
     }
 
+    /// Ends the server for good, with SIGKILL.
+    #[track_caller]
+    pub fn kill(mut self) {
+        self.assert_healthy();
+        self.crash_expected = true;
+        kill(&mut self.child);
+    }
+
+    /// Waits for the end of a server that was asked to shut down, and says how it ended.
+    #[track_caller]
+    pub fn wait_for_end(mut self) -> ExitStatus {
+        eventually("the server ends", || self.has_ended().is_some());
+        assert!(!self.log().contains(CRASH_REPORT), "{}", self.end_of_log());
+        self.crash_expected = true;
+        self.has_ended().expect("it has ended")
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     fn stop(&mut self, stop: Stop) {
         let command = match stop {
             Stop::Save => "SHUTDOWN SAVE",
