@@ -58,15 +58,22 @@ fn grow(program: &Program, name: &str, most: u64, slice: Duration) -> Vec<Point>
     let case = named(name);
     let server = Setup::new(program, Variant::Module).start();
     let mut client = server.client();
-    let mut fleet = Fleet::connect(server.port, CLIENTS);
+    let fleet = || Fleet::connect(server.port, CLIENTS);
     let call = compile(case.call, 1000);
-    let mut used = || client.info("memory", "used_memory").expect("used_memory");
+    // Asked without the load's connections, whose buffers would count.
+    let mut used = || {
+        while client.info("clients", "connected_clients") != Some(1.0) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        client.info("memory", "used_memory").expect("used_memory")
+    };
     let empty = used();
     let (mut points, mut there) = (Vec::new(), 0);
     for keys in STEPS.into_iter().filter(|&keys| keys <= most) {
-        fleet.run(&call, case.expected, 16, Numbers::Each(there..keys), None);
+        fleet().run(&call, case.expected, 16, Numbers::Each(there..keys), None);
         there = keys;
         let bytes = (used() - empty) / keys as f64;
+        let mut fleet = fleet();
         let mut round = || {
             let numbers = Numbers::random(0..keys);
             let tally = fleet.run(&call, case.expected, 16, numbers, Some(slice));

@@ -100,7 +100,7 @@ impl Fleet {
         }
     }
 
-    /// Makes calls over all connections, `pipeline` at a time on each, until `time` is over or there
+    /// Makes calls over all connections, `pipeline` commands at a time on each, until `time` is over or there
     /// is no number left.
     ///
     /// # Panics
@@ -113,10 +113,12 @@ impl Fleet {
         mut numbers: Numbers,
         time: Option<Duration>,
     ) -> Tally {
+        let together = call.iter().map(|round_trip| round_trip.replies).max();
+        let calls = (pipeline / together.unwrap_or(1)).max(1);
         let mut tally = Tally::default();
         let started = Instant::now();
         let mut under_way: Vec<usize> = (0..self.connections.len()).collect();
-        under_way.retain(|&index| self.begin(index, pipeline, &mut numbers));
+        under_way.retain(|&index| self.begin(index, calls, &mut numbers));
         under_way.iter().for_each(|&index| self.send(index, call));
         while !under_way.is_empty() {
             let over = time.is_some_and(|time| started.elapsed() >= time);
@@ -125,7 +127,7 @@ impl Fleet {
                 if self.connections[index].next == 0 {
                     tally.calls += self.connections[index].numbers.len() as u64;
                     tally.as_expected += expected_ones;
-                    if over || !self.begin(index, pipeline, &mut numbers) {
+                    if over || !self.begin(index, calls, &mut numbers) {
                         return false;
                     }
                 }
@@ -138,12 +140,12 @@ impl Fleet {
     }
 
     /// Draws the numbers of the next calls; false if there is none left.
-    pub fn begin(&mut self, index: usize, pipeline: usize, numbers: &mut Numbers) -> bool {
+    pub fn begin(&mut self, index: usize, calls: usize, numbers: &mut Numbers) -> bool {
         let connection = &mut self.connections[index];
         connection.next = 0;
         connection.numbers.clear();
-        connection.captured.resize(pipeline, Vec::new());
-        let drawn = (0..pipeline).map_while(|_| numbers.next());
+        connection.captured.resize(calls, Vec::new());
+        let drawn = (0..calls).map_while(|_| numbers.next());
         connection.numbers.extend(drawn);
         !connection.numbers.is_empty()
     }
@@ -200,8 +202,7 @@ impl Fleet {
             let mut last: &[u8] = b"";
             for _ in 0..round_trip.replies {
                 last = replies.next();
-                let complaint = || String::from_utf8_lossy(payload(last)).into_owned();
-                assert!(last[0] != b'-', "an error: {}", complaint());
+                assert!(last[0] != b'-', "{}", complaint(last, &self.out));
             }
             as_expected += u64::from(last.starts_with(expected.as_bytes()));
             if round_trip.captures {
@@ -212,6 +213,13 @@ impl Fleet {
         connection.next = (connection.next + 1) % call.len();
         as_expected
     }
+}
+
+/// What an error reply says, with the commands sent last.
+fn complaint(reply: &[u8], commands: &[u8]) -> String {
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    let commands = text(&commands[..commands.len().min(500)]);
+    format!("{} in reply to {commands}", text(payload(reply)))
 }
 
 /// Replies as they come in on a connection.

@@ -32,10 +32,7 @@ fn limiters() -> Vec<Limiter> {
     let script = |name, key, script: &str| Limiter {
         name,
         key,
-        charge: format!(
-            "EVALSHA {} 1 {key} {LIMIT} {window} 000000000000",
-            lua::digest(script)
-        ),
+        charge: format!("EVALSHA {} 1 {key} {LIMIT} {window}", lua::digest(script)),
         needs: None,
     };
     vec![

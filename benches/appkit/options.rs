@@ -93,7 +93,7 @@ impl Options {
             slice: Duration::from_millis(match (self.short, main) {
                 (true, _) => 150,
                 (false, true) => 300,
-                (false, false) => 150,
+                (false, false) => 100,
             }),
         }
     }

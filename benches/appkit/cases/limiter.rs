@@ -64,8 +64,8 @@ pub const GROUP: Group = Group {
         Case {
             name: "RATELIMIT GCRA refused",
             // The capacity is used up, and the next unit is an hour away.
-            setup: &[&["APP.RATELIMIT spent:{n} 1 EX 3600 ALGO GCRA BURST 1000 COST 1000"]],
-            call: &[&["APP.RATELIMIT spent:{n} 1 EX 3600 ALGO GCRA BURST 1000"]],
+            setup: &[&["APP.RATELIMIT spent:{n} 1 EX 3600 BURST 1000 ALGO GCRA COST 1000"]],
+            call: &[&["APP.RATELIMIT spent:{n} 1 EX 3600 BURST 1000 ALGO GCRA"]],
             expected: REFUSED,
             ..CASE
         },
@@ -111,7 +111,7 @@ pub const GROUP: Group = Group {
         },
         Case {
             name: "Lua sliding log",
-            call: &[&["{lua:sliding_log} 1 lualog:{n} {limit} 3600000 {c}"]],
+            call: &[&["{lua:sliding_log} 1 lualog:{n} {limit} 3600000"]],
             expected: "*3\r\n:1\r\n",
             spread_only: true,
             ..CASE
