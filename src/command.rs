@@ -56,6 +56,12 @@ impl Flags {
         server: c"write deny-oom",
         acl_categories: c"write slow",
     };
+    /// Writes, and may keep the client waiting; the command itself refuses what would take more
+    /// memory.
+    pub const WRITE_BLOCKING: Flags = Flags {
+        server: c"write blocking",
+        acl_categories: c"write slow blocking",
+    };
     /// May write, also at full memory; the command itself refuses what would take more memory.
     pub const WRITE_FAST: Flags = Flags {
         server: c"write fast",
@@ -90,6 +96,8 @@ pub enum KeyAccess {
     Update,
     /// Deletes, and returns nothing of what was there (`RW DELETE`).
     Delete,
+    /// Deletes what is there, if it is the right one (`RW ACCESS DELETE`, as for `GETDEL`).
+    ReadDelete,
 }
 
 /// One argument in `COMMAND DOCS`.

@@ -20,6 +20,17 @@ pub enum Error {
     OutOfMemory,
     /// A fault in the module: the call was given up.
     Internal,
+    /// Another node serves the key's slot.
+    Moved {
+        /// The slot.
+        slot: i64,
+        /// Host and port of that node, the host empty where it is that of this node.
+        endpoint: String,
+    },
+    /// The key's slot is on its way to another node.
+    TryAgain,
+    /// The cluster serves no keys at the moment.
+    ClusterDown,
     /// An option at the end of the call, without its value.
     MissingValue {
         /// The option.
@@ -130,6 +141,9 @@ impl fmt::Display for Error {
                 write!(f, "OOM command not allowed when used memory > 'maxmemory'.")
             }
             Error::Internal => write!(f, "ERR internal error in the appkit module"),
+            Error::Moved { slot, endpoint } => write!(f, "MOVED {slot} {endpoint}"),
+            Error::TryAgain => write!(f, "TRYAGAIN The slot of the key is being moved; ask again"),
+            Error::ClusterDown => write!(f, "CLUSTERDOWN The cluster is down"),
             Error::MissingValue { option } => write!(f, "ERR {option} needs a value"),
             Error::MissingDuration { owner } => {
                 write!(f, "ERR {owner} needs EX seconds or PX milliseconds")

@@ -5,26 +5,33 @@
 //!
 //! | where | what |
 //! |---|---|
-//! | [`ratelimit`], [`session`] | a family each: its commands, and the pure code that decides |
+//! | [`ratelimit`], [`lock`], [`session`] | a family each: its commands, and the pure code that decides |
 //! | [`server`] | the only part that touches the server |
+//! | [`waiting`] | lines of waiters, for every family whose commands may wait |
 //! | [`args`], [`command`], [`error`], [`settings`], [`stats`] | what the families share |
 
 mod args;
 mod command;
 mod error;
+mod lock;
 mod ratelimit;
 mod server;
 mod session;
 mod settings;
 mod stats;
+mod waiting;
 
-use server::Registration;
+use server::{AnyLines, Registration};
 
 /// Every command of the module.
 static COMMANDS: &[Registration] = &[
     Registration::of::<ratelimit::RateLimit>(),
     Registration::of::<ratelimit::Peek>(),
     Registration::of::<ratelimit::Refund>(),
+    Registration::of::<lock::Lock>(),
+    Registration::of::<lock::Unlock>(),
+    Registration::of::<lock::Extend>(),
+    Registration::of::<lock::Info>(),
     Registration::of::<session::CreateSession>(),
     Registration::of::<session::GetSession>(),
     Registration::of::<session::TouchSession>(),
@@ -34,6 +41,9 @@ static COMMANDS: &[Registration] = &[
     Registration::of::<session::RevokeAllSessions>(),
     Registration::of::<session::ListSessions>(),
 ];
+
+/// The lines of every family whose commands may wait.
+static LINES: &[&dyn AnyLines] = &[&lock::LINES];
 
 // Unit tests run without a server, so without the server's allocator and without being loaded.
 #[cfg(not(test))]
@@ -49,7 +59,7 @@ redis_module::redis_module! {
 #[cfg_attr(test, allow(dead_code))]
 fn init(ctx: &redis_module::Context, args: &[redis_module::RedisString]) -> redis_module::Status {
     // SAFETY: the context and the arguments are those of the load callback.
-    match unsafe { server::load(ctx.ctx, args, COMMANDS) } {
+    match unsafe { server::load(ctx.ctx, args, COMMANDS, LINES) } {
         true => redis_module::Status::Ok,
         false => redis_module::Status::Err,
     }

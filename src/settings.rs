@@ -41,5 +41,8 @@ impl Setting {
 /// The most bytes of a session's document.
 pub static SESSION_MAX_BYTES: Setting = Setting::new(c"session-max-bytes", 65_536, 2, 16_777_216);
 
+/// The most calls that wait in the server at a time.
+pub static MAX_WAITERS: Setting = Setting::new(c"max-waiters", 1000, 0, 100_000);
+
 /// All settings.
-pub static ALL: &[&Setting] = &[&SESSION_MAX_BYTES];
+pub static ALL: &[&Setting] = &[&MAX_WAITERS, &SESSION_MAX_BYTES];

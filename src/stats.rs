@@ -30,6 +30,11 @@ impl Counter {
         self.value.store(next, Ordering::Relaxed);
     }
 
+    /// Shows `n`: for what goes up and down.
+    pub fn set(&self, n: u64) {
+        self.value.store(n, Ordering::Relaxed);
+    }
+
     /// The count so far.
     pub fn get(&self) -> u64 {
         self.value.load(Ordering::Relaxed)
@@ -58,12 +63,37 @@ pub static SESSION_ROTATED: Counter = Counter::new(c"session_rotated");
 /// `APP.SESSION.REVOKE` and `REVOKEALL`: sessions ended.
 pub static SESSION_REVOKED: Counter = Counter::new(c"session_revoked");
 
+/// `APP.LOCK`: new holds, those handed over included.
+pub static LOCK_ACQUIRED: Counter = Counter::new(c"lock_acquired");
+/// `APP.LOCK`: refused at once.
+pub static LOCK_REFUSED: Counter = Counter::new(c"lock_refused");
+/// `APP.LOCK … WAIT`: calls that stand in line now.
+pub static LOCK_WAITING: Counter = Counter::new(c"lock_waiting");
+/// `APP.LOCK … WAIT`: holds that went to the first in line.
+pub static LOCK_HANDED_OVER: Counter = Counter::new(c"lock_handed_over");
+/// `APP.LOCK … WAIT`: holds taken back because the client was gone before its reply was written.
+pub static LOCK_PASSED_ON: Counter = Counter::new(c"lock_passed_on");
+/// `APP.LOCK … WAIT`: waits that ran out.
+pub static LOCK_TIMED_OUT: Counter = Counter::new(c"lock_timed_out");
+/// `APP.UNLOCK`: locks released.
+pub static LOCK_RELEASED: Counter = Counter::new(c"lock_released");
+/// `APP.LOCK.EXTEND`: lifetimes set anew.
+pub static LOCK_EXTENDED: Counter = Counter::new(c"lock_extended");
+
 /// All counters, in the order of `INFO`.
 pub static ALL: &[&Counter] = &[
     &RATELIMIT_ALLOWED,
     &RATELIMIT_REFUSED,
     &RATELIMIT_PEEKED,
     &RATELIMIT_REFUNDED,
+    &LOCK_ACQUIRED,
+    &LOCK_REFUSED,
+    &LOCK_WAITING,
+    &LOCK_HANDED_OVER,
+    &LOCK_PASSED_ON,
+    &LOCK_TIMED_OUT,
+    &LOCK_RELEASED,
+    &LOCK_EXTENDED,
     &SESSION_CREATED,
     &SESSION_REJECTED,
     &SESSION_SLID,

@@ -27,20 +27,32 @@ macro_rules! required_calls {
 }
 
 required_calls! {
+    RedisModule_AvoidReplicaTraffic
+    RedisModule_BlockClient
+    RedisModule_Call
+    RedisModule_CallReplyArrayElement
+    RedisModule_CallReplyInteger
+    RedisModule_CallReplyLength
+    RedisModule_CallReplyStringPtr
     RedisModule_CloseKey
     RedisModule_CreateCommand
     RedisModule_CreateString
+    RedisModule_CreateTimer
     RedisModule_DeleteKey
+    RedisModule_FreeCallReply
     RedisModule_FreeString
+    RedisModule_GetAbsExpire
+    RedisModule_GetBlockedClientHandle
+    RedisModule_GetBlockedClientPrivateData
     RedisModule_GetCommand
     RedisModule_GetContextFlags
+    RedisModule_GetSelectedDb
     RedisModule_HashGet
     RedisModule_HashSet
     RedisModule_InfoAddFieldULongLong
     RedisModule_InfoAddSection
     RedisModule_KeyType
     RedisModule_LoadConfigs
-    RedisModule_Milliseconds
     RedisModule_NotifyKeyspaceEvent
     RedisModule_OpenKey
     RedisModule_RedactClientCommandArgument
@@ -56,13 +68,19 @@ required_calls! {
     RedisModule_ScanCursorCreate
     RedisModule_ScanCursorDestroy
     RedisModule_ScanKey
+    RedisModule_SelectDb
     RedisModule_SetAbsExpire
     RedisModule_SetCommandInfo
+    RedisModule_SetDisconnectCallback
     RedisModule_SetModuleOptions
     RedisModule_SignalModifiedKey
+    RedisModule_StopTimer
     RedisModule_StringDMA
     RedisModule_StringPtrLen
     RedisModule_StringSet
+    RedisModule_SubscribeToKeyspaceEvents
+    RedisModule_SubscribeToServerEvent
+    RedisModule_UnblockClient
     RedisModule_ValueLength
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::os::raw::c_int;
+use std::time::SystemTime;
 
 use redis_module::raw;
 
@@ -12,7 +13,8 @@ use crate::args::Arguments;
 pub struct Call<'a> {
     pub(super) ctx: *mut raw::RedisModuleCtx,
     argv: &'a [*mut raw::RedisModuleString],
-    now_ms: Cell<Option<u64>>,
+    now_us: Cell<Option<u64>>,
+    secrets: Cell<Vec<c_int>>,
 }
 
 impl<'a> Call<'a> {
@@ -25,20 +27,42 @@ impl<'a> Call<'a> {
         Call {
             ctx,
             argv,
-            now_ms: Cell::new(None),
+            now_us: Cell::new(None),
+            secrets: Cell::new(Vec::new()),
         }
     }
 
     /// The server's clock in Unix milliseconds, read once per call.
     pub fn now_ms(&self) -> u64 {
-        if let Some(now_ms) = self.now_ms.get() {
-            return now_ms;
+        self.now_us() / 1000
+    }
+
+    /// The server's clock in Unix microseconds, read once per call.
+    pub fn now_us(&self) -> u64 {
+        if let Some(now_us) = self.now_us.get() {
+            return now_us;
         }
-        // SAFETY: takes nothing.
-        let now_ms = unsafe { rm!(RedisModule_Milliseconds()) };
-        let now_ms = u64::try_from(now_ms).unwrap_or(0);
-        self.now_ms.set(Some(now_ms));
-        now_ms
+        let now_us = clock_us();
+        self.now_us.set(Some(now_us));
+        now_us
+    }
+
+    /// Number of the database that the call works on.
+    pub fn db(&self) -> i32 {
+        // SAFETY: `ctx` is that of the running callback.
+        unsafe { rm!(RedisModule_GetSelectedDb(self.ctx)) }
+    }
+
+    /// Whether the client may be kept waiting: not inside MULTI, a script or another module's call,
+    /// and not on a replica, where nothing could be handed over.
+    pub fn may_wait(&self) -> bool {
+        const NO_WAITING: u32 = raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING
+            | raw::REDISMODULE_CTX_FLAGS_MULTI
+            | raw::REDISMODULE_CTX_FLAGS_LUA
+            | raw::REDISMODULE_CTX_FLAGS_SLAVE;
+        // SAFETY: `ctx` is that of the running callback.
+        let flags = unsafe { rm!(RedisModule_GetContextFlags(self.ctx)) };
+        flags & NO_WAITING as c_int == 0
     }
 
     /// Whether `maxmemory` is reached (after the server has evicted what it may).
@@ -51,6 +75,16 @@ impl<'a> Call<'a> {
     /// Shows argument `index`, a secret, as `(redacted)` in SLOWLOG and MONITOR.
     pub fn redact(&self, index: usize) {
         if let (true, Ok(position)) = (index < self.argv.len(), c_int::try_from(index)) {
+            let mut secrets = self.secrets.take();
+            secrets.push(position);
+            self.secrets.set(secrets);
+        }
+    }
+
+    /// Does what was asked of [`Call::redact`]. Both logs are written after the callback, and on
+    /// Valkey 8.1 this overwrites the very vector that the arguments are read from: so it comes last.
+    pub(super) fn redact_secrets(self) {
+        for position in self.secrets.take() {
             // SAFETY: `ctx` is that of the running callback, and there is such an argument.
             unsafe { rm!(RedisModule_RedactClientCommandArgument(self.ctx, position)) };
         }
@@ -68,6 +102,15 @@ impl Arguments for Call<'_> {
         self.handle(index)
             .map(|string| unsafe { string_bytes(string) })
     }
+}
+
+/// The machine's clock, which is also the server's, in Unix microseconds. (The server's own call for
+/// it is missing on Redis 7.0.)
+pub(super) fn clock_us() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since_1970.map_or(0, |since| {
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
 }
 
 /// The bytes of a server string.

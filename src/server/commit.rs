@@ -45,6 +45,14 @@ impl Key<'_> {
         ]);
     }
 
+    /// Gives the key another expiry (Unix time in milliseconds) and leaves its value.
+    ///
+    /// Replicated as `PEXPIREAT key expires_at_ms`. The key must be there and open for writing.
+    pub fn commit_expiry(self, expires_at_ms: u64) {
+        self.expire_at(expires_at_ms);
+        self.announce(&[(raw::REDISMODULE_NOTIFY_GENERIC, c"expire")]);
+    }
+
     /// Sets and deletes fields of a hash, and gives the key another expiry (Unix time in
     /// milliseconds) if one is given. Fields to delete need not be there.
     ///

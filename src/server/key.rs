@@ -77,6 +77,14 @@ impl<'c> Key<'c> {
         }
     }
 
+    /// When the key expires (Unix time in milliseconds); `None` where it does not.
+    pub fn expires_at_ms(&self) -> Option<u64> {
+        // SAFETY: the key is open, as the server demands.
+        let at =
+            unsafe { (!self.handle.is_null()).then(|| rm!(RedisModule_GetAbsExpire(self.handle))) };
+        at.and_then(|at| u64::try_from(at).ok())
+    }
+
     /// The string at the key, or `None` where there is no key.
     ///
     /// `min_len` is the length of the shortest string that the caller can use: a shorter one comes

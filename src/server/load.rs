@@ -8,11 +8,12 @@ use redis_module::{RedisString, raw};
 
 use super::api::{missing_call, rm};
 use super::trampoline::Registration;
+use super::waiting::{self, AnyLines};
 use super::{config, info, register};
 
 /// The server may migrate slots one by one while the module is loaded (Valkey 9). The SDK's header
 /// does not know the flag; servers that do list it in `RedisModule_GetModuleOptionsAll`.
-const HANDLE_ATOMIC_SLOT_MIGRATION: c_int = 1 << 5;
+pub(super) const HANDLE_ATOMIC_SLOT_MIGRATION: c_int = 1 << 5;
 
 /// Sets the module up; `false` refuses to load, with the reason in the server's log.
 ///
@@ -22,9 +23,10 @@ pub unsafe fn load(
     ctx: *mut raw::RedisModuleCtx,
     args: &[RedisString],
     commands: &[Registration],
+    lines: &'static [&'static dyn AnyLines],
 ) -> bool {
     // SAFETY: as the caller vouches.
-    match unsafe { set_up(ctx, args, commands) } {
+    match unsafe { set_up(ctx, args, commands, lines) } {
         Ok(()) => true,
         Err(reason) => {
             // SAFETY: as the caller vouches.
@@ -40,6 +42,7 @@ unsafe fn set_up(
     ctx: *mut raw::RedisModuleCtx,
     args: &[RedisString],
     commands: &[Registration],
+    lines: &'static [&'static dyn AnyLines],
 ) -> Result<(), String> {
     if let Some(call) = missing_call() {
         return Err(format!(
@@ -54,6 +57,7 @@ unsafe fn set_up(
         for command in commands {
             register::register(ctx, command)?;
         }
+        waiting::set_up(ctx, lines)?;
         config::register(ctx, &args)
     }
 }

@@ -16,9 +16,11 @@ mod register;
 mod reply;
 mod string;
 mod trampoline;
+mod waiting;
 
 pub use call::Call;
 pub use hash::Hash;
 pub use key::{Access, Key};
 pub use load::load;
 pub use trampoline::{Command, Registration};
+pub use waiting::{AnyLines, Family, KEY, Line, Lines};

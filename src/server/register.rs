@@ -97,6 +97,11 @@ fn key_spec(keys: Keys) -> raw::RedisModuleCommandKeySpec {
         }
         KeyAccess::Update => raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_UPDATE,
         KeyAccess::Delete => raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_DELETE,
+        KeyAccess::ReadDelete => {
+            raw::REDISMODULE_CMD_KEY_RW
+                | raw::REDISMODULE_CMD_KEY_ACCESS
+                | raw::REDISMODULE_CMD_KEY_DELETE
+        }
     };
     raw::RedisModuleCommandKeySpec {
         notes: std::ptr::null(),

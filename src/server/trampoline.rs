@@ -54,6 +54,7 @@ unsafe extern "C" fn trampoline<C: Command>(
     if let Err(error) = guarded(|| C::run(&call)) {
         call.reply_error(&error);
     }
+    call.redact_secrets();
     raw::REDISMODULE_OK as c_int
 }
 

@@ -162,9 +162,7 @@ impl Command for RevokeSession {
     const SPEC: Spec = specs::REVOKE;
 
     fn run(call: &Call<'_>) -> Result<(), Error> {
-        if call.get(3).is_none() {
-            call.redact(2);
-        }
+        redact_revoked(call);
         let handle = arguments::revoke(call)?;
         let key = Key::open(call, 1, Access::Write)?;
         let decision = single::revoke(&key.hash()?, handle, now_ms(call))?;
@@ -182,7 +180,7 @@ impl Command for RevokeAllSessions {
     const SPEC: Spec = specs::REVOKE_ALL;
 
     fn run(call: &Call<'_>) -> Result<(), Error> {
-        redact_option(call, "EXCEPT");
+        redact_all_but(call, "EXCEPT");
         let except = arguments::one_option(call, "EXCEPT")?;
         let key = Key::open(call, 1, Access::Write)?;
         let decision = all::revoke_all(&key.hash()?, except, now_ms(call))?;
@@ -201,7 +199,7 @@ impl Command for ListSessions {
     const SPEC: Spec = specs::LIST;
 
     fn run(call: &Call<'_>) -> Result<(), Error> {
-        redact_option(call, "CURRENT");
+        redact_all_but(call, "CURRENT");
         let current = arguments::one_option(call, "CURRENT")?;
         let key = Key::open(call, 1, Access::Read)?;
         let listing = all::list(&key.hash()?, current, now_ms(call))?;
@@ -278,6 +276,31 @@ fn redact_option(call: &Call<'_>, option: &str) {
         if is_keyword(argument, option) {
             call.redact(index);
         }
+    }
+}
+
+/// Redacts all arguments behind the key but the only option: if its word was forgotten, what stands
+/// there is most likely the id.
+fn redact_all_but(call: &Call<'_>, option: &str) {
+    let mut index = 2;
+    while let Some(argument) = call.get(index) {
+        if !is_keyword(argument, option) {
+            call.redact(index);
+        }
+        index = index.saturating_add(1);
+    }
+}
+
+/// Redacts the id of a session to be revoked, also one that stands where a handle belongs. A handle
+/// is no credential and is shown.
+fn redact_revoked(call: &Call<'_>) {
+    match (call.get(2), call.get(3)) {
+        (Some(first), Some(handle)) if is_keyword(first, "HANDLE") => {
+            if Handle::parse(handle).is_none() {
+                call.redact(3);
+            }
+        }
+        _ => call.redact(2),
     }
 }
 

@@ -28,7 +28,7 @@ pub enum Error {
     Damaged,
     /// The document would have more bytes than this after the patch.
     ResultTooLong(usize),
-    /// [`MAX_OLD_IDS`] old ids name this session already.
+    /// [`MAX_OLD_IDS`](super::record::MAX_OLD_IDS) old ids name this session already.
     TooManyOldIds,
 }
 

@@ -42,8 +42,8 @@ impl ModelSession {
     fn use_now(&mut self, now: i64, timeout: Option<i64>) -> bool {
         let idle = timeout.unwrap_or(self.idle);
         let deadline = self.max.map_or(now + idle, |max| max.min(now + idle));
-        let moved = deadline - self.expires;
-        let worth = moved != 0 && (16 * moved.abs() >= idle || moved.abs() >= 60_000);
+        let worth = |ms: i64| ms != 0 && (16 * ms.abs() >= idle || ms.abs() >= 60_000);
+        let worth = worth(deadline - self.expires) || worth(now - self.seen);
         if idle == self.idle && !worth {
             return false;
         }

@@ -77,13 +77,17 @@ pub fn touch(
 /// Moves the deadline to the idle timeout from now, never past the absolute deadline, if that is
 /// worth a write; says whether it did.
 ///
+/// A deadline that the absolute one holds back stays where it is while the session is in use, and
+/// what was last used must not pass for unused: there, the age of `seen` is what counts.
+///
 /// After the clock has stepped back the deadline moves back with it, as a new TTL would.
 fn slide(header: &mut Header, timeout: Option<i64>, now: i64) -> bool {
     let idle = timeout.unwrap_or(header.idle);
     let deadline = now.saturating_add(idle).min(header.max.unwrap_or(i64::MAX));
     let moves_by = deadline.abs_diff(header.expires);
+    let unseen_for = now.abs_diff(header.seen);
     let worth = idle.unsigned_abs().div_ceil(SLIDE_PART).min(SLIDE_MS);
-    if idle == header.idle && moves_by < worth {
+    if idle == header.idle && moves_by.max(unseen_for) < worth {
         return false;
     }
     header.idle = idle;

@@ -88,6 +88,27 @@ fn nothing_slides_past_the_absolute_deadline() {
     assert_eq!(owner.hash.expire_at, Some(end));
 }
 
+/// Or the longest unused, which go first at the limit, would be those in use.
+#[test]
+fn a_session_held_by_its_absolute_deadline_is_seen_nevertheless() {
+    let mut owner = Owner::new();
+    owner
+        .create_with("a", HOUR, Some(HOUR), None, "{}")
+        .unwrap();
+    owner.create("b", HOUR);
+    let (end, start) = (owner.now + HOUR, owner.now);
+    owner.sleep(59_999);
+    owner.touch("a", None).unwrap();
+    assert_eq!(owner.get("a").unwrap().unwrap().seen_at, start);
+    owner.sleep(1);
+    let seen = owner.touch("a", None).unwrap().unwrap();
+    assert_eq!((seen.seen_at, seen.expires_at), (owner.now, end));
+    owner
+        .create_with("c", HOUR, None, Some((2, false)), "{}")
+        .unwrap();
+    assert_eq!(owner.get("b"), Ok(None), "the longest unused");
+}
+
 #[test]
 fn the_largest_spans_do_not_overflow() {
     let mut owner = Owner::new();

@@ -22,7 +22,7 @@ pub const CREATE: Spec = Spec {
     args: &[
         Arg::key(),
         Arg::duration(),
-        Arg::integer(c"maxage").token(c"MAXAGE").optional(),
+        Arg::integer(c"milliseconds").token(c"MAXAGE").optional(),
         Arg::string(c"json").token(c"DATA").optional(),
         Arg::string(c"id").token(c"ID").optional(),
         Arg::block(

@@ -1,0 +1,140 @@
+//! What happens to lines outside any client's command.
+
+use std::os::raw::c_void;
+
+use redis_module::raw;
+
+use super::super::api::rm;
+use super::super::call::{Call, clock_us};
+use super::super::string::ServerString;
+use super::blocking::{end_in_vain, release, shielded};
+use super::family::Family;
+use super::gate::{Gate, gate};
+use super::lines::{Answer, Line, RETRY_MS};
+use super::slots;
+use crate::error::Error;
+use crate::waiting::{LineId, Place};
+
+/// The timer of a family's lines.
+///
+/// # Safety
+/// Called by the server.
+pub unsafe extern "C" fn on_timer<F: Family>(ctx: *mut raw::RedisModuleCtx, _data: *mut c_void) {
+    // SAFETY: the context is that of this callback.
+    shielded(|| unsafe {
+        F::lines().disarmed();
+        work::<F>(ctx);
+        end_waits::<F>(ctx);
+        // No command runs between a timer and the server's look at the clients let go, so nothing
+        // comes between an answer and its client here.
+        for id in F::lines().with(|table| table.take_decided()) {
+            release::<F>(id);
+        }
+    });
+    // SAFETY: as above. Also after a panic: what is left must not wait for ever.
+    shielded(|| unsafe { F::lines().arm(ctx) });
+}
+
+/// Moves all lines that may move. The one path to a write outside a client's own command.
+///
+/// # Safety
+/// `ctx` is that of a timer or of a job behind an event.
+pub unsafe fn work<F: Family>(ctx: *mut raw::RedisModuleCtx) {
+    let lines = F::lines();
+    let now_ms = clock_us() / 1000;
+    // SAFETY: as the caller vouches.
+    unsafe {
+        match gate(ctx) {
+            Gate::Open => {
+                take_back::<F>(ctx);
+                for line in lines.with(|table| table.take_lines(now_ms)) {
+                    advance::<F>(ctx, line);
+                }
+            }
+            Gate::Later => lines.with(|table| table.hold_off(now_ms.saturating_add(RETRY_MS))),
+            Gate::Replica => lines.with(|table| {
+                // What was given stays with those who are gone until it runs out: a replica does
+                // not write. Nobody stands in line any more.
+                table.take_undelivered();
+                table.take_lines(now_ms);
+                table.hold_off(now_ms.saturating_add(RETRY_MS));
+            }),
+        }
+    }
+}
+
+/// # Safety
+/// `ctx` is that of a timer or of a job behind an event, and the gate is open.
+unsafe fn advance<F: Family>(ctx: *mut raw::RedisModuleCtx, id: LineId) {
+    let (lines, line) = (F::lines(), Line::<F>::new(id));
+    // Gone with its last waiter, meanwhile.
+    let Some(place) = lines.with(|table| table.place(id)) else {
+        return;
+    };
+    let _quiet = lines.quiet();
+    // SAFETY: as the caller vouches.
+    let reached = unsafe {
+        at_key(ctx, &place, |call| {
+            lines.moving(call, line, |line| F::advance(call, line));
+        })
+    };
+    if let Err(error) = reached {
+        lines.with(|table| {
+            while table.head(id).is_some() {
+                table.answer_head(id, Answer::Failed(error.clone()));
+            }
+        });
+    }
+}
+
+/// Takes back what was given to clients that are gone.
+///
+/// # Safety
+/// `ctx` is that of a timer or of a job behind an event, and the gate is open.
+unsafe fn take_back<F: Family>(ctx: *mut raw::RedisModuleCtx) {
+    let lines = F::lines();
+    for answered in lines.with(|table| table.take_undelivered()) {
+        let Answer::Decided(answer) = &answered.answer else {
+            continue;
+        };
+        if answered.is_delivered() {
+            continue;
+        }
+        let _quiet = lines.quiet();
+        // Where the slot has gone, so has the key, and what it held is no longer ours to take.
+        // SAFETY: as the caller vouches.
+        let _ = unsafe { at_key(ctx, &answered.place, |call| F::take_back(call, answer)) };
+    }
+}
+
+/// Runs `step` at a key, as a call that has the key where commands have it; an error if another node
+/// serves the key.
+///
+/// # Safety
+/// `ctx` is that of a timer or of a job behind an event, and the gate is open.
+unsafe fn at_key(
+    ctx: *mut raw::RedisModuleCtx,
+    place: &Place,
+    step: impl FnOnce(&Call<'_>),
+) -> Result<(), Error> {
+    let key = ServerString::new(&place.key);
+    // SAFETY: as the caller vouches; the key outlives the call.
+    unsafe {
+        rm!(RedisModule_SelectDb(ctx, place.db));
+        slots::check(ctx, &key)?;
+        step(&Call::new(ctx, &[key.as_ptr(), key.as_ptr()]));
+    }
+    Ok(())
+}
+
+/// Ends the waits whose time is up. Writes nothing, so it needs no gate.
+///
+/// # Safety
+/// `ctx` is that of a timer.
+unsafe fn end_waits<F: Family>(ctx: *mut raw::RedisModuleCtx) {
+    // SAFETY: as the caller vouches.
+    let call = unsafe { Call::new(ctx, &[]) };
+    for id in F::lines().with(|table| table.due_waits(call.now_ms())) {
+        end_in_vain::<F>(&call, id);
+    }
+}
