@@ -95,7 +95,7 @@ async def run(url):
             await rate_limit(r, prefix)
             await sessions(r, prefix)
             await locks(r, waiter, prefix)
-            if await r.execute_command("COMMAND", "DOCS", "APP.CACHE.GETORLOAD"):
+            if await r.command_list(pattern="app.cache.*"):
                 await cache(r, waiter, prefix)
             else:
                 print(f"SKIPPED {name}: the cache, which this server's module does not have", flush=True)

@@ -58,7 +58,7 @@ def sync_calls(url, protocol):
 
 
 def has_cache(r):
-    return bool(r.execute_command("COMMAND", "DOCS", "APP.CACHE.GETORLOAD", target_nodes="random"))
+    return bool(r.get_redis_connection(r.get_default_node()).command_list(pattern="app.cache.*"))
 
 
 async def asyncio_calls(url, protocol):

@@ -174,7 +174,7 @@ def cache(r, waiter, prefix):
 
 
 def has_cache(r):
-    return bool(r.execute_command("COMMAND", "DOCS", "APP.CACHE.GETORLOAD"))
+    return bool(r.command_list(pattern="app.cache.*"))
 
 
 def run(url):
