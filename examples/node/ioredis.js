@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, Command, Redis } from 'ioredis';
@@ -136,6 +137,7 @@ class KeyedCommand extends Command {
 
 async function clusterCalls(rootUrl) {
   const cluster = new Cluster([rootUrl]);
+  await once(cluster, 'ready');
   const send = (name, ...args) => cluster.sendCommand(new KeyedCommand(name, args, { replyEncoding: 'utf8' }));
   const prefix = `example:${randomUUID()}`;
   const keys = Array.from({ length: 30 }, (_, n) => `${prefix}:${n}`);
