@@ -5,9 +5,12 @@ import static example.Reply.check;
 import static example.Reply.map;
 import static example.Reply.text;
 
+import java.io.IOException;
+import java.io.InputStream;
 import java.net.URI;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import redis.clients.jedis.DefaultJedisClientConfig;
@@ -17,7 +20,6 @@ import redis.clients.jedis.RedisClient;
 import redis.clients.jedis.RedisProtocol;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
-import redis.clients.jedis.util.JedisMetaInfo;
 
 /** All four families with Jedis. Runs against REDIS_URL and, where it is set, CLUSTER_URL. */
 public final class Main {
@@ -144,11 +146,21 @@ public final class Main {
     check(load.get(0).equals("BUSY"), load);
   }
 
+  /** The version of Jedis, as Maven has written it into the jar. */
+  static String version() throws IOException {
+    Properties properties = new Properties();
+    try (InputStream in =
+        RedisClient.class.getResourceAsStream("/META-INF/maven/redis.clients/jedis/pom.properties")) {
+      properties.load(in);
+    }
+    return properties.getProperty("version");
+  }
+
   /** @param args none */
   public static void main(String[] args) throws Exception {
     URI url = URI.create(System.getenv().getOrDefault("REDIS_URL", "redis://localhost:6379"));
     HostAndPort server = new HostAndPort(url.getHost(), url.getPort() < 0 ? 6379 : url.getPort());
-    String version = JedisMetaInfo.getVersion();
+    String version = version();
     for (RedisProtocol protocol : List.of(RedisProtocol.RESP2, RedisProtocol.RESP3)) {
       DefaultJedisClientConfig.Builder config = DefaultJedisClientConfig.builder().protocol(protocol);
       // A call takes a connection out of the pool of eight: waiting calls have a pool of their own.
