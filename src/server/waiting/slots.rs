@@ -13,6 +13,7 @@ use std::io::ErrorKind;
 
 use redis_module::raw;
 
+use super::super::answer::Answer;
 use super::super::api::rm;
 use super::super::load::HANDLE_ATOMIC_SLOT_MIGRATION;
 use super::super::string::ServerString;
@@ -132,65 +133,4 @@ unsafe fn owner(ctx: *mut raw::RedisModuleCtx, key: &ServerString) -> Option<(i6
     }
     let host = String::from_utf8_lossy(node.element(0)?.bytes()).into_owned();
     Some((slot, format!("{host}:{}", node.element(1)?.integer())))
-}
-
-/// An answer of the server, freed when dropped.
-struct Answer(*mut raw::RedisModuleCallReply);
-
-impl Answer {
-    /// # Safety
-    /// `reply` is null, or valid and the caller's to free.
-    unsafe fn new(reply: *mut raw::RedisModuleCallReply) -> Option<Answer> {
-        // Lazily: an `Answer` of null must not even be dropped.
-        (!reply.is_null()).then(|| Answer(reply))
-    }
-
-    fn part(&self) -> Part<'_> {
-        Part(self.0, std::marker::PhantomData)
-    }
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        // SAFETY: the reply is ours and dropped only here.
-        unsafe { rm!(RedisModule_FreeCallReply(self.0)) }
-    }
-}
-
-/// An answer or a part of one, which the answer owns.
-struct Part<'a>(
-    *mut raw::RedisModuleCallReply,
-    std::marker::PhantomData<&'a Answer>,
-);
-
-// SAFETY, for every call below: the part is valid while the answer is. The server checks its type and
-// answers 0 or null for another.
-impl Part<'_> {
-    fn len(&self) -> usize {
-        // SAFETY: see above.
-        unsafe { rm!(RedisModule_CallReplyLength(self.0)) }
-    }
-
-    fn element(&self, index: usize) -> Option<Self> {
-        // SAFETY: see above.
-        let element = unsafe { rm!(RedisModule_CallReplyArrayElement(self.0, index)) };
-        (!element.is_null()).then_some(Part(element, std::marker::PhantomData))
-    }
-
-    fn integer(&self) -> i64 {
-        // SAFETY: see above.
-        unsafe { rm!(RedisModule_CallReplyInteger(self.0)) }
-    }
-
-    /// The bytes of a string; empty for anything else.
-    fn bytes(&self) -> &[u8] {
-        let mut len = 0;
-        // SAFETY: see above.
-        let start = unsafe { rm!(RedisModule_CallReplyStringPtr(self.0, &mut len)) };
-        if start.is_null() {
-            return &[];
-        }
-        // SAFETY: the server gave start and length; the bytes live as long as the answer.
-        unsafe { std::slice::from_raw_parts(start.cast(), len) }
-    }
 }
