@@ -1,6 +1,8 @@
 //! Many callers miss one key at once: exactly one loads, the rest sleep in the server until the value
 //! is there, and none is forgotten whatever becomes of the loader.
 
+use std::time::Duration;
+
 use crate::caller::{LONG, Loaded, counters, fill, load, send_load};
 use crate::support::{Client, Server, eventually, info};
 
@@ -120,13 +122,19 @@ fn a_flush_makes_the_first_in_line_load_anew() {
 #[test]
 fn a_long_value_for_many_does_not_make_the_server_swell() {
     const BYTES: usize = 10 << 20;
-    const MANY: usize = 60;
+    let many = if std::env::var_os("APPKIT_LONG").is_some() {
+        500
+    } else {
+        60
+    };
     let server = server();
     let mut redis = server.client();
     let lease = load(&mut redis, &format!("k {LONG}")).lease().to_owned();
-    let readers: Vec<_> = (0..MANY)
+    let readers: Vec<_> = (0..many)
         .map(|_| {
             let mut client = server.client();
+            // Gigabytes take their time on a machine that does other things besides.
+            client.set_read_timeout(Duration::from_secs(120));
             std::thread::spawn(move || {
                 send_load(&mut client, &format!("k {LONG} WAIT 600000"));
                 Loaded::of(&client.reply()).value.map(|value| value.len())
@@ -134,7 +142,7 @@ fn a_long_value_for_many_does_not_make_the_server_swell() {
         })
         .collect();
     eventually("all wait", || {
-        counters(&mut redis)["waiting"] == MANY as u64
+        counters(&mut redis)["waiting"] == many as u64
     });
     let memory =
         |redis: &mut Client, field: &str| info(redis, "memory")[field].parse::<u64>().unwrap();
@@ -151,6 +159,5 @@ fn a_long_value_for_many_does_not_make_the_server_swell() {
         assert_eq!(reader.join().unwrap(), Some(BYTES));
     }
     let grown = memory(&mut redis, "used_memory_peak") - before;
-    println!("peak {} MB", grown >> 20);
-    assert!(grown < (MANY * BYTES / 2) as u64, "{grown}");
+    assert!(grown < (many * BYTES / 2) as u64, "{grown}");
 }
