@@ -1,6 +1,6 @@
 //! `APP.SESSION.*`: arguments → decision → commit → reply.
 //!
-//! An id is a credential, so it is redacted before anything else is looked at.
+//! An id is a credential: what may be one is named for redaction before anything else is looked at.
 
 use super::arguments::{self, Create, Get, Rotate, Touch, Update};
 use super::create::{Created, NewSession};

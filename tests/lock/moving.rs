@@ -70,8 +70,8 @@ fn a_later_end_is_waited_for() {
         "PERSIST k",
         "SET k x",
     ] {
-        lock(&mut redis, "APP.LOCK k holder PX 60");
-        let mut next = waiter(&server, "APP.LOCK k next EX 100 WAIT 150");
+        lock(&mut redis, "APP.LOCK k holder PX 500");
+        let mut next = waiter(&server, "APP.LOCK k next EX 100 WAIT 800");
         redis.run(change);
         let refused = outcome(&mut next);
         assert!(!refused.held, "{change}: {refused:?}");

@@ -117,6 +117,15 @@ fn create_by_the_side_door(redis: &mut Client, key: &str, id: &str) {
         .int();
 }
 
+/// In a list of pairs each call would look for its field from the start.
+#[test]
+fn the_hash_is_a_table_from_the_first_session_on() {
+    let server = Server::start();
+    let mut redis = server.client();
+    create(&mut redis, "k PX 1000000");
+    assert_eq!(redis.run("OBJECT ENCODING k").text(), "hashtable");
+}
+
 /// With 10,000 times the sessions, a call that looked at each would cost thousands of times more.
 #[test]
 fn calls_about_one_session_do_not_cost_more_with_more_sessions() {
