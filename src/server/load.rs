@@ -39,6 +39,7 @@ pub unsafe fn load(
 /// Gives back what the module holds of the server's, when the server unloads it.
 pub fn unload() {
     commit::unload();
+    waiting::unload();
 }
 
 /// # Safety
