@@ -60,6 +60,7 @@ redis_module::redis_module! {
     allocator: (redis_module::alloc::RedisAlloc, redis_module::alloc::RedisAlloc),
     data_types: [],
     init: init,
+    deinit: deinit,
     commands: [],
 }
 
@@ -70,4 +71,10 @@ fn init(ctx: &redis_module::Context, args: &[redis_module::RedisString]) -> redi
         true => redis_module::Status::Ok,
         false => redis_module::Status::Err,
     }
+}
+
+#[cfg_attr(test, allow(dead_code))]
+fn deinit(_: &redis_module::Context) -> redis_module::Status {
+    server::unload();
+    redis_module::Status::Ok
 }

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use super::answer::Answer;
 use super::api::rm;
-use super::key::{Access, Key, Kind};
+use super::key::{Key, Kind};
 use crate::error::Error;
 
 /// From this length on a string lies in memory of its own on every server, unencoded. (Redis encodes
@@ -36,10 +36,8 @@ impl Key<'_> {
         {
             return Ok(Some(Value::Copied(value)));
         }
-        // SAFETY: the slice borrows `self`, and every write takes the key by value.
-        Ok(Some(Value::InPlace(unsafe {
-            &*self.string_in_place(Access::Read)
-        })))
+        // SAFETY: the key holds a string.
+        Ok(Some(Value::InPlace(unsafe { self.bytes_in_place() })))
     }
 
     /// Whether there is a string at the key; an error where there is something else.

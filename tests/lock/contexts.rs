@@ -106,7 +106,7 @@ fn a_replica_knows_the_lock_and_gives_none() {
 fn too_few_replicas_refuse_new_locks_and_not_what_was_admitted() {
     let server = Server::start();
     let mut redis = server.client();
-    lock(&mut redis, "APP.LOCK k holder PX 200");
+    lock(&mut redis, "APP.LOCK k holder PX 600");
     let mut next = waiter(&server, "APP.LOCK k next EX 100 WAIT 10000");
     redis.run("CONFIG SET min-replicas-to-write 1").ok();
     assert!(

@@ -8,7 +8,7 @@ fn waiters_are_unblocked_and_nothing_is_written() {
     let other = Server::start();
     let server = Server::start();
     let mut redis = server.client();
-    lock(&mut redis, "APP.LOCK k holder PX 150");
+    lock(&mut redis, "APP.LOCK k holder PX 600");
     let mut line = [
         waiter(&server, "APP.LOCK k a EX 100 WAIT 10000"),
         waiter(&server, "APP.LOCK k b EX 100 WAIT 10000"),

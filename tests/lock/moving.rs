@@ -65,13 +65,13 @@ fn a_later_end_is_waited_for() {
     let server = Server::start();
     let mut redis = server.client();
     for change in [
-        "PEXPIRE k 300",
-        "APP.LOCK.EXTEND k holder PX 300",
+        "PEXPIRE k 5000",
+        "APP.LOCK.EXTEND k holder PX 5000",
         "PERSIST k",
         "SET k x",
     ] {
-        lock(&mut redis, "APP.LOCK k holder PX 60");
-        let mut next = waiter(&server, "APP.LOCK k next EX 100 WAIT 150");
+        lock(&mut redis, "APP.LOCK k holder PX 500");
+        let mut next = waiter(&server, "APP.LOCK k next EX 100 WAIT 800");
         redis.run(change);
         let refused = outcome(&mut next);
         assert!(!refused.held, "{change}: {refused:?}");

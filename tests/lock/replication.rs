@@ -105,7 +105,7 @@ fn an_expiry_is_replicated_before_the_hand_over() {
     let server = Server::start();
     let mut stream = ReplicationStream::attach(&server);
     let mut redis = server.client();
-    lock(&mut redis, "APP.LOCK k holder PX 60");
+    lock(&mut redis, "APP.LOCK k holder PX 500");
     let mut next = waiter(&server, "APP.LOCK k next EX 1000 WAIT 10000");
     taken(&mut stream, &mut redis);
     let fence = fence(&mut next);
@@ -135,8 +135,9 @@ fn a_lock_that_is_passed_on_is_replicated_twice_or_deleted() {
                 set(&mut redis, fence, "next")
             }
             None => {
-                let mut freed = || redis.run("EXISTS k").int() == 0;
-                eventually("the lock is given up", &mut freed);
+                eventually("the lock is free again", || {
+                    redis.run("EXISTS k").int() == 0
+                });
                 "DEL k".to_owned()
             }
         };

@@ -51,7 +51,7 @@ fn the_line_moves_when_the_holder_runs_out() {
     for active in [0, 1] {
         let mut redis = server.client();
         redis.run(&format!("DEBUG SET-ACTIVE-EXPIRE {active}")).ok();
-        lock(&mut redis, "APP.LOCK k holder PX 150");
+        lock(&mut redis, "APP.LOCK k holder PX 500");
         let mut next = waiter(&server, "APP.LOCK k next PX 80 WAIT 10000");
         let mut after = waiter(&server, "APP.LOCK k after EX 10 WAIT 10000");
         let started = Instant::now();
@@ -116,11 +116,11 @@ fn nobody_gets_in_before_the_line() {
 fn a_pipeline_cannot_overtake_a_line_by_waiting_for_the_expiry() {
     let server = Server::start();
     let mut redis = server.client();
-    lock(&mut redis, "APP.LOCK k holder PX 60");
+    lock(&mut redis, "APP.LOCK k holder PX 400");
     let mut first = waiter(&server, "APP.LOCK k first EX 100 WAIT 10000");
     // The server is busy over the end of the holder, and the newcomer is the first command after.
     let replies = redis.pipeline(&[
-        words("DEBUG SLEEP 0.12"),
+        words("DEBUG SLEEP 0.45"),
         words("APP.LOCK k newcomer EX 100"),
     ]);
     assert_eq!(replies[1].ints()[0], 0, "{replies:?}");

@@ -31,11 +31,14 @@ pub trait AnyLines: Sync {
     /// How many clients the server holds for these lines.
     fn waiters(&self) -> usize;
 
-    /// Moves the lines that may move.
+    /// Moves the lines that were noted, and looks at no other key.
     ///
     /// # Safety
     /// `ctx` is that of a job behind an event.
-    unsafe fn work(&self, ctx: *mut raw::RedisModuleCtx);
+    unsafe fn move_noted(&self, ctx: *mut raw::RedisModuleCtx);
+
+    /// Leaves what was noted to the timer.
+    fn postpone(&self);
 
     /// Sets the timer for what is due next.
     ///
@@ -73,9 +76,13 @@ impl<F: Family> AnyLines for Lines<F> {
         self.with(|table| table.len())
     }
 
-    unsafe fn work(&self, ctx: *mut raw::RedisModuleCtx) {
+    unsafe fn move_noted(&self, ctx: *mut raw::RedisModuleCtx) {
         // SAFETY: as the caller vouches.
-        unsafe { tick::work::<F>(ctx) }
+        unsafe { tick::move_noted::<F>(ctx) }
+    }
+
+    fn postpone(&self) {
+        self.with(|table| table.postpone());
     }
 
     unsafe fn wake_up(&self, ctx: *mut raw::RedisModuleCtx) {
@@ -143,6 +150,11 @@ pub unsafe fn set_up(
     Ok(())
 }
 
+/// Gives back the memory of what was remembered.
+pub fn unload() {
+    memory().inspect(|memory| memory.database_replaced(None));
+}
+
 /// The classes of what frees a key or moves its end.
 pub const ENDS_OF_KEYS: c_int = raw::REDISMODULE_NOTIFY_GENERIC
     | raw::REDISMODULE_NOTIFY_EXPIRED
@@ -204,6 +216,9 @@ unsafe extern "C" fn on_key_event(
         let (db, key) = (rm!(RedisModule_GetSelectedDb(ctx)), string_bytes(key));
         if let Some(memory) = memory {
             tell(memory, db, key, class, CStr::from_ptr(event));
+        }
+        if !somebody_waits {
+            return;
         }
         let mut noted = false;
         for lines in families() {
@@ -280,6 +295,7 @@ unsafe fn schedule(ctx: *mut raw::RedisModuleCtx) {
     });
     STATE.job_is_due.set(added);
     if !added {
+        families().iter().for_each(|lines| lines.postpone());
         // SAFETY: as above.
         unsafe { wake_up(ctx) };
     }
@@ -294,12 +310,15 @@ unsafe fn wake_up(ctx: *mut raw::RedisModuleCtx) {
     }
 }
 
+/// Runs behind the cause of an event; behind an expiry that is in the middle of the server's own walk
+/// through keys that run out. There the server has the next key already in its hands, so a job must
+/// not make another key run out by looking at it: Redis 8 died of that.
 unsafe extern "C" fn job(ctx: *mut raw::RedisModuleCtx, _data: *mut c_void) {
     STATE.job_is_due.set(false);
     // SAFETY: the context is that of this callback.
     shielded(|| unsafe {
         for lines in families() {
-            lines.work(ctx);
+            lines.move_noted(ctx);
         }
     });
     // SAFETY: as above. The answers go out by the timer: other commands of a pipeline may follow.
