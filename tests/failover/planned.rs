@@ -69,8 +69,7 @@ fn failover_loses_nothing_and_waiting_calls_are_unblocked() {
         redis
             .run(&format!("FAILOVER TO 127.0.0.1 {port} TIMEOUT 10000"))
             .ok();
-        let mut replica = pair.replica.client();
-        eventually("the replica is promoted", || is_primary(&mut replica));
+        eventually("the replica is promoted", || is_primary(&pair.replica));
     });
 }
 
