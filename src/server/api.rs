@@ -34,6 +34,7 @@ required_calls! {
     RedisModule_CallReplyInteger
     RedisModule_CallReplyLength
     RedisModule_CallReplyStringPtr
+    RedisModule_CallReplyType
     RedisModule_CloseKey
     RedisModule_CreateCommand
     RedisModule_CreateString
@@ -46,6 +47,7 @@ required_calls! {
     RedisModule_GetBlockedClientPrivateData
     RedisModule_GetCommand
     RedisModule_GetContextFlags
+    RedisModule_GetRandomBytes
     RedisModule_GetSelectedDb
     RedisModule_HashGet
     RedisModule_HashSet

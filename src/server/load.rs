@@ -9,11 +9,11 @@ use redis_module::{RedisString, raw};
 use super::api::{missing_call, rm};
 use super::trampoline::Registration;
 use super::waiting::{self, AnyLines};
-use super::{config, info, register};
+use super::{commit, config, info, register};
 
 /// The server may migrate slots one by one while the module is loaded (Valkey 9). The SDK's header
 /// does not know the flag; servers that do list it in `RedisModule_GetModuleOptionsAll`.
-const HANDLE_ATOMIC_SLOT_MIGRATION: c_int = 1 << 5;
+pub(super) const HANDLE_ATOMIC_SLOT_MIGRATION: c_int = 1 << 5;
 
 /// Sets the module up; `false` refuses to load, with the reason in the server's log.
 ///
@@ -34,6 +34,11 @@ pub unsafe fn load(
             false
         }
     }
+}
+
+/// Gives back what the module holds of the server's, when the server unloads it.
+pub fn unload() {
+    commit::unload();
 }
 
 /// # Safety

@@ -195,6 +195,24 @@ fn what_happens_to_a_key_or_a_database_is_noted() {
     assert_eq!(table.take_lines(0), [here]);
 }
 
+#[test]
+fn a_job_gets_what_was_noted_and_nothing_that_is_merely_due() {
+    let mut table = Lines::new();
+    table.join(0, b"due", id(1), Caller("a"), 1000);
+    let due = table.line(0, b"due").unwrap();
+    table.set_until(due, Some(500), Some(501));
+    table.join(0, b"k", id(2), Caller("a"), 1000);
+    let noted = line(&table);
+    table.note(0, b"k");
+    assert_eq!(table.take_noted(), [noted]);
+    assert_eq!(table.take_noted(), []);
+    table.note(0, b"k");
+    table.postpone();
+    assert_eq!(table.take_noted(), []);
+    assert_eq!(table.next_ms(), Some(0));
+    assert_eq!(table.take_lines(501), [due, noted]);
+}
+
 /// The model: parties of one line in order of arrival, each a name and its calls.
 #[derive(Default)]
 struct Model {

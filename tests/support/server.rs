@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use redis::ProtocolVersion as Protocol;
 
-use super::{Client, DEADLINE, Reply, eventually, info, module_path};
+use super::{Client, Reply, deadline, eventually, info, module_path};
 
 /// What a server is started with. Kept by the server, so that a restart can change some of it.
 #[derive(Clone, Default)]
@@ -181,9 +181,9 @@ fn wait_until_ready(child: &mut Child, dir: &Path, port: u16) -> bool {
         if serves(dir, port) {
             return true;
         }
-        if started.elapsed() > DEADLINE {
+        if started.elapsed() > deadline() {
             kill(child);
-            panic!("no PONG within {DEADLINE:?}:\n{}", read(&dir.join(LOG)));
+            panic!("no PONG within {:?}:\n{}", deadline(), read(&dir.join(LOG)));
         }
         std::thread::sleep(Duration::from_millis(2));
     }
@@ -361,6 +361,21 @@ impl Server {
         }
     }
 
+    /// Asks the server to end, and waits for that as long as anything may take.
+    fn shut_down(&mut self) {
+        let Ok(mut client) = Client::open(self.port) else {
+            return;
+        };
+        client.write(&super::words("SHUTDOWN NOSAVE NOW FORCE").get_packed_command());
+        if client.try_frame().is_ok() {
+            return; // A refusal: only the end of the connection is a yes.
+        }
+        let started = Instant::now();
+        while started.elapsed() < deadline() && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     fn has_ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("the child can be asked")
     }
@@ -390,6 +405,9 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let complaint = self.complaint();
+        if complaint.is_none() && std::env::var_os("APPKIT_SHUTDOWN").is_some() {
+            self.shut_down();
+        }
         kill(&mut self.child);
         if std::thread::panicking() {
             eprintln!("{}\n{}", complaint.unwrap_or_default(), self.end_of_log());
