@@ -56,8 +56,9 @@ fn promote_again_and_again(what: &str, promote: impl Fn(&Pair)) {
     }
     load.run_for_calls(500);
     pair.assert_equal_under(&load);
-    let report = load.audit();
+    let mut report = load.audit();
     report.figures(&format!("{what}, {} times", rounds()));
+    report.leases_were_lost(rounds());
     report.assert_nothing_lost(EXPECTED);
 }
 
