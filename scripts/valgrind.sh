@@ -70,9 +70,9 @@ leaks=$(lost_by_module "${logs[@]}")
 concluded=$(grep -l 'ERROR SUMMARY' "${logs[@]}" | wc -l)
 if [[ -n $accesses ]]; then
     # shellcheck disable=SC2086 # names without spaces, one a line
-    grep -hE -A 30 "$invalid" $accesses | head -n 200
+    grep -hE -m 3 -A 30 "$invalid" $accesses | sed -n '1,200p'
 fi
-if [[ -n $leaks ]]; then head -n 200 <<<"$leaks"; fi
+if [[ -n $leaks ]]; then sed -n '1,200p' <<<"$leaks"; fi
 printf '\nvalgrind: %s processes, %s to their end; %s with invalid accesses, %s leaks of the module (logs: %s)\n' \
     "${#logs[@]}" "$concluded" "$(grep -c . <<<"$accesses" || true)" \
     "$(grep -c 'definitely lost' <<<"$leaks" || true)" "$VALGRIND_LOGS"

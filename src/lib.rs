@@ -29,6 +29,7 @@ static COMMANDS: &[Registration] = &[
     Registration::of::<ratelimit::RateLimit>(),
     Registration::of::<ratelimit::Peek>(),
     Registration::of::<ratelimit::Refund>(),
+    Registration::of::<ratelimit::ClThrottle>().only_with(&settings::CL_THROTTLE),
     Registration::of::<lock::Lock>(),
     Registration::of::<lock::Unlock>(),
     Registration::of::<lock::Extend>(),

@@ -18,9 +18,16 @@ use std::process::{Command, Stdio};
 
 use support::{Argument, Reply, Server, command_docs, server_has};
 
+/// With every command, those included that are off by default.
+fn server_with_everything() -> Server {
+    Server::builder()
+        .module_args("appkit.cl-throttle yes")
+        .start()
+}
+
 #[test]
 fn syntax_lines_are_those_of_command_docs() {
-    let server = Server::start();
+    let server = server_with_everything();
     let mut client = server.client();
     let mut documented = BTreeSet::new();
     for page in pages("docs/commands") {
@@ -53,6 +60,21 @@ fn syntax_lines_are_those_of_command_docs() {
 }
 
 #[test]
+fn pages_of_commands_that_are_off_by_default_say_how_to_get_them() {
+    let server = Server::start();
+    let mut client = server.client();
+    let mut off = 0;
+    for page in pages("docs/commands") {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let name = page.file_stem().unwrap().to_str().unwrap();
+        let there = server_has(&mut client, name);
+        assert_eq!(there, !text.contains("appkit.cl-throttle yes"), "{name}");
+        off += usize::from(!there);
+    }
+    assert_eq!(off, 1, "CL.THROTTLE");
+}
+
+#[test]
 fn transcripts_are_what_redis_cli_shows() {
     let mut run = 0;
     for page in pages("docs").into_iter().chain([root().join("README.md")]) {
@@ -75,7 +97,7 @@ fn check_transcript(page: &Path, transcript: &str) {
             (None, None) => panic!("{}: a transcript starts with a command", page.display()),
         }
     }
-    let server = Server::start();
+    let server = server_with_everything();
     let commands: Vec<&str> = steps.iter().map(|(command, _)| command.as_str()).collect();
     let replies = redis_cli(&server, &commands);
     for ((command, expected), got) in steps.iter().zip(replies) {

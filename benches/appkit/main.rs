@@ -60,12 +60,7 @@ use throughput::Table;
 
 fn main() {
     let options = Options::read();
-    let to_docs = !options.short && options.only.is_none();
-    let report = if to_docs {
-        Report::to_docs()
-    } else {
-        Report::to_terminal()
-    };
+    let report = Report::new(options.folder.as_deref());
     if options.task == Task::Instructions {
         if instructions::have_valgrind() {
             let calls = if options.short { 320 } else { 1600 };

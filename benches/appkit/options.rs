@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::machine;
 use crate::server::Program;
 use crate::throughput::{Plan, Setting};
+use crate::{machine, report};
 
 const USAGE: &str = "usage: cargo bench --bench appkit -- [full|short|instructions] [option …]
 
@@ -17,6 +17,7 @@ const USAGE: &str = "usage: cargo bench --bench appkit -- [full|short|instructio
   --server PATH        a server to measure; several if given several times
                        (default: redis-server, and .servers/valkey-8.1/server if it is there)
   --only GROUP         throughput of this group alone, to the terminal
+  --write FOLDER       write into a copy of docs/benchmarks.md in this folder
   --growth KEYS        let limiters become this many (default: 5000000 with 4 GB to spare)
 
 environment: APPKIT_MODULE, the module to measure (default: target/release);
@@ -37,6 +38,8 @@ pub struct Options {
     pub short: bool,
     pub programs: Vec<Program>,
     pub only: Option<String>,
+    /// Folder of the page to write; none to print only.
+    pub folder: Option<PathBuf>,
     pub growth: u64,
 }
 
@@ -51,6 +54,7 @@ impl Options {
 
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
         let (mut task, mut short, mut only, mut growth) = (Task::Full, false, None, None);
+        let mut folder = None;
         let mut servers = Vec::new();
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
@@ -63,13 +67,17 @@ impl Options {
                 "--short" => short = true,
                 "--server" => servers.push(PathBuf::from(value()?)),
                 "--only" => only = Some(value()?),
+                "--write" => folder = Some(PathBuf::from(value()?)),
                 "--growth" => growth = Some(value()?.parse().map_err(|_| "--growth: a number")?),
                 _ => return Err(format!("unknown argument: {argument}")),
             }
         }
+        let short = short || task == Task::Short;
+        let docs = (!short && only.is_none()).then(report::docs);
         Ok(Options {
             task,
-            short: short || task == Task::Short,
+            short,
+            folder: folder.or(docs),
             programs: programs(servers)?,
             only,
             growth: growth.unwrap_or_else(default_growth),

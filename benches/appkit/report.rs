@@ -64,18 +64,21 @@ pub struct Report {
     page: Option<PathBuf>,
 }
 
-impl Report {
-    /// Prints only.
-    pub fn to_terminal() -> Report {
-        Report { page: None }
-    }
+/// The folder of the page that belongs to the project.
+pub fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
+}
 
-    /// Prints, and writes `docs/benchmarks.md`.
-    pub fn to_docs() -> Report {
-        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-        Report {
-            page: Some(docs.join("benchmarks.md")),
+impl Report {
+    /// Prints, and writes `benchmarks.md` in a folder if there is one. In a folder without such a
+    /// page a copy of the project's own is begun.
+    pub fn new(folder: Option<&Path>) -> Report {
+        let page = folder.map(|folder| folder.join("benchmarks.md"));
+        if let Some(page) = page.as_ref().filter(|page| !page.exists()) {
+            std::fs::create_dir_all(folder.unwrap_or(Path::new("."))).expect("a folder");
+            std::fs::copy(docs().join("benchmarks.md"), page).expect("a copy of the page");
         }
+        Report { page }
     }
 
     /// Puts a result under its name.
@@ -87,7 +90,7 @@ impl Report {
         let Some(page) = &self.page else {
             return;
         };
-        let old = std::fs::read_to_string(page).expect("docs/benchmarks.md is read");
+        let old = std::fs::read_to_string(page).expect("the page is read");
         let (begin, end) = (
             format!("<!-- begin {name} -->\n"),
             format!("<!-- end {name} -->"),
@@ -96,7 +99,7 @@ impl Report {
             .and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
         let (before, after) = parts.unwrap_or_else(|| panic!("no markers for {name}"));
         let new = format!("{before}{begin}\n{}\n\n{end}{after}", text.trim_end());
-        std::fs::write(page, new).expect("docs/benchmarks.md is written");
+        std::fs::write(page, new).expect("the page is written");
     }
 
     /// Writes an image, and returns the Markdown that shows it (nothing without a page).
@@ -105,7 +108,7 @@ impl Report {
             return String::new();
         };
         let folder = page.with_file_name("images");
-        std::fs::create_dir_all(&folder).expect("docs/images is made");
+        std::fs::create_dir_all(&folder).expect("the folder images is made");
         std::fs::write(folder.join(format!("{name}.svg")), svg).expect("an image is written");
         format!("![{alt}](images/{name}.svg)\n\n")
     }

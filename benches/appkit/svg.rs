@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 const FONT: &str = "font-family='system-ui, sans-serif' font-size='13'";
-/// Ours and others'; further series of a grouped chart.
+/// By series: ours, what is compared with it, and more.
 const COLOURS: [&str; 4] = ["#2563eb", "#94a3b8", "#f59e0b", "#dc2626"];
 
 /// One bar.
@@ -33,7 +33,11 @@ fn open(width: usize, height: usize, title: &str) -> String {
 
 fn legend(svg: &mut String, names: &[&str], y: usize) {
     let mut x = 16;
-    for (name, colour) in names.iter().zip(COLOURS) {
+    let used = names
+        .iter()
+        .zip(COLOURS)
+        .filter(|(name, _)| !name.is_empty());
+    for (name, colour) in used {
         let _ = writeln!(
             svg,
             "<rect x='{x}' y='{}' width='12' height='12' rx='2' fill='{colour}'/>\
@@ -46,12 +50,12 @@ fn legend(svg: &mut String, names: &[&str], y: usize) {
     }
 }
 
-/// Horizontal bars from 0, one below the other.
+/// Horizontal bars from 0, one below the other. A series without a name is not in the legend.
 pub fn bars(title: &str, series: &[&str], bars: &[Bar]) -> String {
-    const LABELS: usize = 250;
+    const LABELS: usize = 320;
     const LENGTH: f64 = 380.0;
     let height = 70 + bars.len() * 24;
-    let mut svg = open(740, height, title);
+    let mut svg = open(810, height, title);
     legend(&mut svg, series, 50);
     let longest = bars
         .iter()

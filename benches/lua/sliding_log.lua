@@ -1,5 +1,6 @@
--- Sliding log: KEYS[1] sorted set of arrivals in µs, ARGV[1] limit, ARGV[2] window in ms. A script
--- takes longer than a microsecond, so arrivals differ. Replies {allowed, remaining, retry_after in ms}.
+-- Sliding log: KEYS[1] sorted set of arrivals in µs, ARGV[1] limit, ARGV[2] window in ms, ARGV[3] what
+-- makes members differ that arrive in the same microsecond (may be empty, where none do). Replies
+-- {allowed, remaining, retry_after in ms}.
 local limit = tonumber(ARGV[1])
 local window = tonumber(ARGV[2]) * 1000
 local time = redis.call('TIME')
@@ -11,6 +12,6 @@ if count >= limit then
     return {0, 0, math.ceil((oldest + window - now) / 1000)}
 end
 local arrival = string.format('%.0f', now)
-redis.call('ZADD', KEYS[1], arrival, arrival)
+redis.call('ZADD', KEYS[1], arrival, arrival .. ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return {1, limit - count - 1, 0}

@@ -58,6 +58,7 @@ required_calls! {
     RedisModule_NotifyKeyspaceEvent
     RedisModule_OpenKey
     RedisModule_RedactClientCommandArgument
+    RedisModule_RegisterBoolConfig
     RedisModule_RegisterInfoFunc
     RedisModule_RegisterNumericConfig
     RedisModule_Replicate

@@ -68,6 +68,8 @@ impl Key<'_> {
     pub fn commit_argument(self, index: usize, expires_at_ms: u64) -> Result<(), Error> {
         let value = self.call.handle(index).ok_or(Error::Internal)?;
         let expires_at = c_longlong::try_from(expires_at_ms).unwrap_or(c_longlong::MAX);
+        let expires_at_text = Decimal::new(expires_at.unsigned_abs());
+        let expires_at_text = expires_at_text.as_bytes();
         // SAFETY: the key is open for writing; no slice of its value is alive, as `self` is owned.
         // The server takes its own references to the value.
         unsafe {
@@ -76,11 +78,12 @@ impl Key<'_> {
             rm!(RedisModule_Replicate(
                 self.call.ctx,
                 c"SET".as_ptr(),
-                c"sscl".as_ptr(),
+                c"sssb".as_ptr(),
                 self.name,
                 value,
-                c"PXAT".as_ptr(),
-                expires_at,
+                PXAT.as_ptr(),
+                expires_at_text.as_ptr(),
+                expires_at_text.len(),
             ));
         }
         self.announce(STORED);

@@ -352,6 +352,8 @@ impl<R: Request, A> Table<R, A> {
     pub fn forget(&mut self, id: WaiterId) {
         self.leave(id);
         self.waiters.remove(&id);
+        // From now on the identity may be another waiter's.
+        self.decided.retain(|decided| *decided != id);
         // Held by nobody but this list: all clients of the party are gone.
         let last = |answered: &mut Rc<Answered<A>>| Rc::strong_count(answered) == 1;
         let gone = self.in_flight.extract_if(.., last);

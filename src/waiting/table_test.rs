@@ -146,6 +146,20 @@ fn a_client_is_let_go_once() {
 }
 
 #[test]
+fn an_identity_that_is_used_again_inherits_nothing() {
+    let mut table = Lines::new();
+    join(&mut table, 1, "a");
+    table.give_up(id(1), |_| 7);
+    assert_eq!(delivered(&mut table, &[1]), [Some(7)]);
+    assert!(table.release(id(1)));
+    table.forget(id(1));
+    join(&mut table, 1, "b");
+    assert_eq!(table.take_decided(), [], "the second stands in line");
+    assert_eq!(delivered(&mut table, &[1]), [None]);
+    assert!(table.release(id(1)));
+}
+
+#[test]
 fn alarms_follow_what_the_line_waits_for() {
     let mut table = Lines::new();
     join(&mut table, 1, "a");

@@ -252,6 +252,33 @@ fn databases_that_are_swapped_or_flushed_move_their_lines() {
 }
 
 #[test]
+fn lines_of_other_databases_get_the_values_of_their_own() {
+    let server = Server::start();
+    let mut redis = server.client();
+    let mut waiters: Vec<(Client, i64)> = Vec::new();
+    for db in [3, 7] {
+        redis.run(&format!("SELECT {db}")).ok();
+        lease(&mut redis, "k");
+        let mut waiter = server.client();
+        waiter.run(&format!("SELECT {db}")).ok();
+        send_load(&mut waiter, &format!("k {LONG} WAIT 600000"));
+        waiters.push((waiter, db));
+    }
+    eventually("both wait", || counters(&mut redis)["waiting"] == 2);
+    // In one step, and from a third database.
+    let script = "for _, db in ipairs({3, 7}) do redis.call('SELECT', db) \
+                  redis.call('SET', KEYS[1], 'value of ' .. db) end";
+    redis.run("SELECT 0").ok();
+    let mut eval = redis::cmd("EVAL");
+    eval.arg(script).arg(1).arg("k");
+    assert!(redis.call(&eval).is_nil());
+    for (mut waiter, db) in waiters {
+        assert_eq!(next(&mut waiter).text(), format!("value of {db}"));
+    }
+    assert_eq!(redis.run("EXISTS k").int(), 0);
+}
+
+#[test]
 fn a_demotion_ends_all_waits() {
     let primary = Server::start();
     let server = Server::start();

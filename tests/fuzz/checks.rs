@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::support::{Client, Reply, Server, eventually, info};
+use crate::support::{self, Client, Reply, Server, eventually, info};
 
 /// Fails unless every error in `reply` starts with a code and none is a fault of the module.
 pub fn errors_have_codes(reply: &Reply) {
@@ -124,28 +124,29 @@ pub const DATABASES: [u32; 2] = [0, 1];
 pub fn replica_is_equal(primary: &Server, replica: &Server) {
     replica.catch_up_with(primary);
     let (mut theirs, mut ours) = (primary.client(), replica.client());
-    let digest = theirs.run("DEBUG DIGEST").text();
-    assert_eq!(
-        ours.run("DEBUG DIGEST").text(),
-        digest,
-        "the digest of the replica"
-    );
+    let equal = theirs.run("DEBUG DIGEST") == ours.run("DEBUG DIGEST");
+    let mut differences = Vec::new();
     for db in DATABASES {
         for client in [&mut theirs, &mut ours] {
             client.run(&format!("SELECT {db}")).ok();
         }
         let keys: BTreeSet<Vec<u8>> = keys(&mut theirs).union(&keys(&mut ours)).cloned().collect();
         for key in keys {
-            let of_primary = expires_at(&mut theirs, &key);
-            let of_replica = expires_at(&mut ours, &key);
+            let of_primary = state(&mut theirs, &key);
+            let of_replica = state(&mut ours, &key);
             let gone = |at: i64| at == -2 || (1..=now_ms()).contains(&at);
-            assert!(
-                of_primary == of_replica || gone(of_primary) && gone(of_replica),
-                "{} expires at {of_primary} on the primary, at {of_replica} on the replica",
-                key.escape_ascii()
-            );
+            if of_primary != of_replica && !(gone(of_primary.0) && gone(of_replica.0)) {
+                differences.push(format!(
+                    "{} in database {db}, on the primary {of_primary:?} {:?}, on the replica {of_replica:?} {:?}",
+                    key.escape_ascii(),
+                    contents(&mut theirs, &key),
+                    contents(&mut ours, &key)
+                ));
+            }
         }
     }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert!(equal, "the digests differ");
 }
 
 fn keys(client: &mut Client) -> BTreeSet<Vec<u8>> {
@@ -156,8 +157,19 @@ fn keys(client: &mut Client) -> BTreeSet<Vec<u8>> {
         .collect()
 }
 
-fn expires_at(client: &mut Client, key: &[u8]) -> i64 {
-    client.call(redis::cmd("PEXPIRETIME").arg(key)).int()
+/// Expiry time and digest.
+fn state(client: &mut Client, key: &[u8]) -> (i64, Reply) {
+    let mut ask = |words: &str| client.call(support::words(words).arg(key));
+    (ask("PEXPIRETIME").int(), ask("DEBUG DIGEST-VALUE"))
+}
+
+/// A string or a hash, for a report.
+fn contents(client: &mut Client, key: &[u8]) -> Reply {
+    let mut ask = |words: &str| client.call(support::words(words).arg(key));
+    match ask("GET") {
+        Reply::Error(_) => ask("HGETALL"),
+        string => string,
+    }
 }
 
 /// Bytes in use without any data, once what the server frees in the background is gone. `clients`

@@ -3,7 +3,7 @@
 
 use crate::connection::Purpose;
 use crate::random::Random;
-use crate::support::{Client, server_has};
+use crate::support::{Client, info, server_has};
 use crate::values::{self, Call, Seen, call};
 
 /// What makes up the server's own commands.
@@ -12,6 +12,8 @@ pub struct Neighbours {
     settings: Vec<(String, String)>,
     /// Whether fields of hashes can expire.
     field_expiry: bool,
+    /// Whether `MOVE` leaves the client in its database.
+    moves: bool,
 }
 
 impl Neighbours {
@@ -20,6 +22,7 @@ impl Neighbours {
         Neighbours {
             settings: settings.map(|(name, value)| (name, value.text())).collect(),
             field_expiry: server_has(client, "HPEXPIRE"),
+            moves: !loses_its_database(client),
         }
     }
 
@@ -29,7 +32,7 @@ impl Neighbours {
             40..=51 => (writing_strings(random, seen, key), Purpose::Other),
             52..=66 => (self.writing_hashes(random, seen, key), Purpose::Other),
             67..=81 => (expiring(random, key), Purpose::Other),
-            82..=89 => (moving(random, seen, key), Purpose::Other),
+            82..=89 => (self.moving(random, seen, key), Purpose::Other),
             90..=92 => (other_types(random, key), Purpose::Other),
             _ => (self.for_the_server(random), Purpose::Other),
         }
@@ -69,6 +72,25 @@ impl Neighbours {
         }
     }
 
+    fn moving(&self, random: &mut Random, seen: &Seen, key: Vec<u8>) -> Call {
+        let other = values::key(random);
+        match random.below(8) {
+            0 | 1 => with(&["RENAME"], [key, other]),
+            2 => with(&["COPY"], [key, other]),
+            3 => with(&["COPY"], [key, other, b"REPLACE".to_vec()]),
+            4 if self.moves => with(&["MOVE"], [key, b"1".to_vec()]),
+            _ => {
+                let payload = seen.dumps.pick(random).cloned().unwrap_or_default();
+                let payload = match random.one_in(8) {
+                    true => values::damaged(random, &payload),
+                    false => payload,
+                };
+                let after = random.pick(&["0", "20", "100000"]).as_bytes().to_vec();
+                with(&["RESTORE"], [key, after, payload, b"REPLACE".to_vec()])
+            }
+        }
+    }
+
     fn for_the_server(&self, random: &mut Random) -> Call {
         match random.below(20) {
             0 if random.one_in(8) => call("FLUSHDB"),
@@ -87,6 +109,15 @@ impl Neighbours {
             _ => call("SELECT 0"),
         }
     }
+}
+
+/// Valkey 8.1 and the first of 9 leave a client that calls `MOVE` in the other database, and replicate
+/// the call there, once a module listens to keyspace events (valkey-io/valkey#4024). Our waiting
+/// commands make it listen.
+fn loses_its_database(client: &mut Client) -> bool {
+    let server = info(client, "server");
+    let version = server.get("valkey_version").map(String::as_str);
+    version.is_some_and(|v| v.starts_with("8.1.") || v.starts_with("9.0.") || v == "9.1.0")
 }
 
 fn with<const N: usize>(words: &[&str], rest: [Vec<u8>; N]) -> Call {
@@ -146,25 +177,6 @@ fn expiring(random: &mut Random, key: Vec<u8>) -> Call {
         5 | 6 => with(&["EXPIRE"], [key, values::usual_number(random)]),
         8 => with(&["PEXPIREAT"], [key, values::edge_number(random)]),
         _ => with(&["PEXPIRE"], [key, values::usual_number(random)]),
-    }
-}
-
-fn moving(random: &mut Random, seen: &Seen, key: Vec<u8>) -> Call {
-    let other = values::key(random);
-    match random.below(8) {
-        0 | 1 => with(&["RENAME"], [key, other]),
-        2 => with(&["COPY"], [key, other]),
-        3 => with(&["COPY"], [key, other, b"REPLACE".to_vec()]),
-        4 => with(&["MOVE"], [key, b"1".to_vec()]),
-        _ => {
-            let payload = seen.dumps.pick(random).cloned().unwrap_or_default();
-            let payload = match random.one_in(8) {
-                true => values::damaged(random, &payload),
-                false => payload,
-            };
-            let after = random.pick(&["0", "20", "100000"]).as_bytes().to_vec();
-            with(&["RESTORE"], [key, after, payload, b"REPLACE".to_vec()])
-        }
     }
 }
 

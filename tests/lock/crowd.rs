@@ -58,9 +58,6 @@ fn a_third_killed_and_a_third_out_of_time_do_not_hold_up_the_rest() {
             let wait = if n % 3 == 1 { 40 + n } else { 60_000 };
             client.send(&words(&format!("APP.LOCK k t{n} PX 30 WAIT {wait}")));
             // In line before the next one comes, however short it stays.
-            client
-        })
-        .map(|client| {
             redis.run("PING");
             client
         })

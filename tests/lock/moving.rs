@@ -65,8 +65,8 @@ fn a_later_end_is_waited_for() {
     let server = Server::start();
     let mut redis = server.client();
     for change in [
-        "PEXPIRE k 300",
-        "APP.LOCK.EXTEND k holder PX 300",
+        "PEXPIRE k 5000",
+        "APP.LOCK.EXTEND k holder PX 5000",
         "PERSIST k",
         "SET k x",
     ] {

@@ -111,7 +111,7 @@ pub const GROUP: Group = Group {
         },
         Case {
             name: "Lua sliding log",
-            call: &[&["{lua:sliding_log} 1 lualog:{n} {limit} 3600000"]],
+            call: &[&["{lua:sliding_log} 1 lualog:{n} {limit} 3600000 :{c}"]],
             expected: "*3\r\n:1\r\n",
             spread_only: true,
             ..CASE

@@ -47,14 +47,14 @@ pub const GROUP: Group = Group {
         Case {
             name: "SET NX PX refused",
             setup: &[&["SET luaheld:{n} token-{n} NX PX 3600000"]],
-            call: &[&["SET luaheld:{n} token-{c} NX PX 30000"]],
+            call: &[&["SET luaheld:{n} other-{c} NX PX 30000"]],
             expected: "$-1",
             ..CASE
         },
         Case {
             name: "LOCK refused",
             setup: &[&["APP.LOCK held:{n} token-{n} EX 3600"]],
-            call: &[&["APP.LOCK held:{n} token-{c} EX 30"]],
+            call: &[&["APP.LOCK held:{n} other-{c} EX 30"]],
             expected: REFUSED,
             ..CASE
         },

@@ -150,6 +150,11 @@ pub unsafe fn set_up(
     Ok(())
 }
 
+/// Gives back the memory of what was remembered.
+pub fn unload() {
+    memory().inspect(|memory| memory.database_replaced(None));
+}
+
 /// The classes of what frees a key or moves its end.
 pub const ENDS_OF_KEYS: c_int = raw::REDISMODULE_NOTIFY_GENERIC
     | raw::REDISMODULE_NOTIFY_EXPIRED

@@ -29,5 +29,5 @@ pub use family::{Family, KEY};
 pub use lines::{Line, Lines};
 pub use main_thread::MainThread;
 
-pub(super) use events::set_up;
 pub use events::{AnyLines, Memory};
+pub(super) use events::{set_up, unload};
