@@ -55,16 +55,12 @@ impl Probe {
         let quarter = self.samples.len() / 4;
         let early = &self.samples[quarter..2 * quarter];
         let late = &self.samples[3 * quarter..];
-        let memory = |samples: &[Sample]| samples.iter().map(|s| s.memory).max().expect("some");
-        let latency = |samples: &[Sample]| {
-            let mut spans: Vec<Duration> = samples.iter().map(|s| s.latency).collect();
-            spans.sort();
-            spans[spans.len() / 2]
-        };
+        let memory = |samples: &[Sample]| median(samples, |sample| sample.memory);
+        let latency = |samples: &[Sample]| median(samples, |sample| sample.latency);
         let (before, after) = (memory(early), memory(late));
         let (fast, slow) = (latency(early), latency(late));
         println!(
-            "figures: memory at most {before} bytes in the second quarter, {after} in the last; \
+            "figures: median memory {before} bytes in the second quarter, {after} in the last; \
              median latency {fast:?} and {slow:?}"
         );
         assert!(
@@ -76,4 +72,10 @@ impl Probe {
             "latency grows: {fast:?} to {slow:?}"
         );
     }
+}
+
+fn median<T: Ord>(samples: &[Sample], of: impl Fn(&Sample) -> T) -> T {
+    let mut values: Vec<T> = samples.iter().map(of).collect();
+    values.sort();
+    values.swap_remove(values.len() / 2)
 }

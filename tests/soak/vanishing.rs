@@ -72,7 +72,7 @@ fn patient(port: u16, stop: &AtomicBool) -> u64 {
         let held = redis.run(&format!(
             "APP.LOCK gone:{line} patient{calls} PX 30 WAIT 10000"
         ));
-        assert_eq!(held.ints()[0], 1, "in line behind clients that are gone");
+        assert_eq!(held.ints()[0], 1, "behind clients that are gone: {held:?}");
         let reply = redis.run(&format!(
             "APP.CACHE.GETORLOAD lost:{line} LEASE 30 WAIT 10000"
         ));
