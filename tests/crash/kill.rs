@@ -35,8 +35,9 @@ fn crash_again_and_again(what: &str, mut meanwhile: impl FnMut(&mut Client)) {
         port.store(server.port(), Ordering::Relaxed);
     }
     load.run_for_calls(200);
-    let report = load.audit();
+    let mut report = load.audit();
     report.figures(&format!("{what}, {} times", rounds()));
+    report.leases_were_lost(rounds() as usize);
     assert!(
         report.unknown > 0,
         "no call was under way when the server died"

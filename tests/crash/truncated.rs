@@ -7,7 +7,7 @@ use crate::support::{Client, Dataset, Server, Stop, dataset};
 use crate::workload::{Dice, is_long, seed};
 
 /// Calls of all families; several of them write more than one command.
-const HISTORY: [&str; 16] = [
+const HISTORY: [&str; 19] = [
     "APP.RATELIMIT limit 10 EX 3600 100 EX 86400",
     "APP.SESSION.CREATE user EX 3600 ID aaaaaaaaaaaaaaaa",
     "APP.LOCK lock token EX 3600",
@@ -23,6 +23,9 @@ const HISTORY: [&str; 16] = [
     "APP.LOCK lock other EX 3600",
     "APP.SESSION.TOUCH user cccccccccccccccc EX 99999",
     "APP.RATELIMIT limit 10 EX 3600 100 EX 86400",
+    "APP.CACHE.GETORSET value v EX 3600",
+    "APP.CACHE.GETORSET other v EX 3600",
+    "APP.CACHE.INVALIDATE value other",
     "APP.SESSION.REVOKEALL user",
 ];
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use redis::RedisResult;
 
-use crate::support::{Builder, Client, Server, dataset, eventually, info};
+use crate::support::{Builder, Client, Server, dataset, eventually};
 use crate::workload::{Connect, Connection, Load};
 
 pub struct Pair {
@@ -87,8 +87,13 @@ pub fn open_primary(port: u16) -> RedisResult<Option<Connection>> {
     Ok((role == "master").then(|| Box::new(connection) as Connection))
 }
 
-pub fn is_primary(redis: &mut Client) -> bool {
-    info(redis, "replication")["role"] == "master"
+/// Asks over a new connection: Sentinel kills those that are there when it changes a role.
+pub fn is_primary(server: &Server) -> bool {
+    matches!(open_primary(server.port()), Ok(Some(_)))
+}
+
+pub fn is_replica(server: &Server) -> bool {
+    matches!(open_primary(server.port()), Ok(None))
 }
 
 /// Calls that stand in line for a lock that somebody holds for long, in order of arrival.

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::pair::{Pair, is_primary, open_primary};
+use crate::pair::{Pair, is_primary, is_replica, open_primary};
 use crate::support::{Client, eventually};
 use crate::workload::{Connect, Load, Mark};
 
@@ -136,9 +136,7 @@ fn what_the_replica_had_got_survives_the_death_of_its_primary() {
     load.run_for_calls(20);
     let Pair { primary, replica } = pair;
     primary.kill();
-    eventually("a sentinel promotes the replica", || {
-        is_primary(&mut replica.client())
-    });
+    eventually("a sentinel promotes the replica", || is_primary(&replica));
     load.run_for_calls(500);
     let report = load.audit();
     report.figures("primary killed, promoted by Sentinel");
@@ -160,9 +158,7 @@ fn a_failover_that_sentinel_was_asked_for_loses_nothing_that_came_before() {
     eventually("the sentinels name the other one", || {
         primary_in(&sentinels) == pair.replica.port()
     });
-    eventually("the old primary is a replica", || {
-        !is_primary(&mut pair.primary.client())
-    });
+    eventually("the old primary is a replica", || is_replica(&pair.primary));
     pair.swap();
     load.run_for_calls(500);
     pair.assert_equal_under(&load);

@@ -54,7 +54,7 @@ pub struct Tally {
     answered: AtomicU64,
     unknown: AtomicU64,
     errors: Mutex<BTreeMap<String, u64>>,
-    slowest_us: AtomicU64,
+    done: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Tally {
@@ -70,6 +70,11 @@ impl Tally {
     /// Error replies by code.
     pub fn errors(&self) -> BTreeMap<String, u64> {
         self.errors.lock().expect("no failure").clone()
+    }
+
+    /// What the replies said was done, under the names that `INFO appkit` has for it.
+    pub fn done(&self) -> BTreeMap<&'static str, u64> {
+        self.done.lock().expect("no failure").clone()
     }
 
     fn error(&self, error: &RedisError) -> String {
@@ -127,6 +132,21 @@ impl Caller {
             }
             Err(error) => self.failed(&error),
         }
+    }
+
+    /// A reply said that something was done; see [`Tally::done`].
+    pub fn did(&self, name: &'static str) {
+        self.did_times(name, 1);
+    }
+
+    pub fn did_times(&self, name: &'static str, times: u64) {
+        *self
+            .tally
+            .done
+            .lock()
+            .expect("no failure")
+            .entry(name)
+            .or_default() += times;
     }
 
     /// Sends the words of `line` until they are answered: for an audit.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Instant;
 
+use super::cache::TWO_LOADERS;
 use super::{Mark, Tally};
 
 /// A broken promise.
@@ -63,9 +64,16 @@ pub struct Report {
     pub holds: u64,
     /// Acknowledged sessions, changes and ends of sessions that were looked for.
     pub sessions: u64,
+    /// Leases that were held against each other.
+    pub loads: u64,
+    /// Cached values that were held against the last invalidation.
+    pub hits: u64,
+    pub cached_keys: usize,
     pub answered: u64,
     pub unknown: u64,
     pub errors: BTreeMap<String, u64>,
+    /// What the replies said was done, under the names that `INFO appkit` has for it.
+    pub done: BTreeMap<&'static str, u64>,
 }
 
 /// What asynchronous replication lost.
@@ -84,9 +92,13 @@ impl Report {
             contended: 0,
             holds: 0,
             sessions: 0,
+            loads: 0,
+            hits: 0,
+            cached_keys: 0,
             answered: tally.calls(),
             unknown: tally.unknown(),
             errors: tally.errors(),
+            done: tally.done(),
         }
     }
 
@@ -97,19 +109,33 @@ impl Report {
 
     /// One line for the record.
     pub fn figures(&self, what: &str) {
-        println!(
-            "figures: {what}: {} calls answered, {} without an answer; checked {} charges, {} \
-             allowed calls against their windows, {} contended holds, {} kept holds, {} sessions; \
-             errors {:?}",
-            self.answered,
-            self.unknown,
+        let checked = format!(
+            "{} charges, {} allowed calls against their windows, {} contended holds, {} kept holds, \
+             {} sessions, {} leases, {} cached values",
             self.units(),
             self.windows,
             self.contended,
             self.holds,
             self.sessions,
-            self.errors,
+            self.loads,
+            self.hits,
         );
+        let (answered, unknown, errors) = (self.answered, self.unknown, &self.errors);
+        println!(
+            "figures: {what}: {answered} calls answered, {unknown} without an answer; \
+             checked {checked}; errors {errors:?}"
+        );
+    }
+
+    /// The server's memory was lost so many times, and with it the leases: each time one more loader
+    /// for each key is as it should be.
+    #[track_caller]
+    pub fn leases_were_lost(&mut self, times: usize) {
+        let more = self
+            .findings
+            .extract_if(.., |finding| finding.kind == TWO_LOADERS)
+            .count();
+        assert!(more <= times * self.cached_keys, "{more} loaders more");
     }
 
     /// Fails unless every promise was kept, something of each kind was promised, and clients met no

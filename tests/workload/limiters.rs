@@ -149,8 +149,14 @@ impl Counted {
         match caller.run(&call) {
             Outcome::Unknown => self.charges.doubt(cost),
             outcome => match outcome.reply::<Vec<i64>>() {
-                Some(decision) if decision[0] == 1 => self.charges.add(cost),
-                Some(_) => self.refund(caller),
+                Some(decision) if decision[0] == 1 => {
+                    self.charges.add(cost);
+                    caller.did("ratelimit_allowed");
+                }
+                Some(_) => {
+                    caller.did("ratelimit_refused");
+                    self.refund(caller);
+                }
                 None => {}
             },
         }
@@ -166,6 +172,7 @@ impl Counted {
                 if let Some(decision) = outcome.reply::<Vec<i64>>() {
                     assert!(decision[2] > 0, "{call}: {decision:?}");
                     self.refunds.add(1);
+                    caller.did("ratelimit_refunded");
                 }
             }
         }
@@ -199,9 +206,13 @@ impl Windowed {
     fn charge(&self, caller: &mut Caller, ledger: &Ledger) {
         let sent = Instant::now();
         let call = format!("APP.RATELIMIT {} {}", self.key, self.rule);
-        let decision: Option<Vec<i64>> = caller.run(&call).reply();
-        if decision.is_some_and(|decision| decision[0] == 1) {
-            self.allowed_between(sent, Instant::now(), ledger);
+        match caller.run(&call).reply::<Vec<i64>>() {
+            Some(decision) if decision[0] == 1 => {
+                self.allowed_between(sent, Instant::now(), ledger);
+                caller.did("ratelimit_allowed");
+            }
+            Some(_) => caller.did("ratelimit_refused"),
+            None => {}
         }
     }
 

@@ -36,6 +36,7 @@ fn lock(caller: &mut Caller, key: &str, token: &str, life_ms: u64, wait_ms: u64)
     if reply[0] == 0 {
         return Attempt::Refused;
     }
+    caller.did("lock_acquired");
     let ttl = Duration::from_millis(reply[2] as u64);
     Attempt::Held(Hold {
         fence: reply[1] as u64,
@@ -160,6 +161,7 @@ impl Contest {
             let again = caller.run(&format!("APP.LOCK.EXTEND {} {token} PX 500", self.key));
             let extended = again.reply::<Option<i64>>();
             if extended == Some(Some(1)) {
+                caller.did("lock_extended");
                 until = sent + Duration::from_millis(500) - GRAIN;
                 let mut state = self.state.lock().expect("no failure");
                 if let Some((holder, end)) = &mut state.holder
@@ -178,6 +180,9 @@ impl Contest {
         self.leave(token);
         let released = caller.run(&format!("APP.UNLOCK {} {token}", self.key));
         let released = released.reply::<Option<i64>>();
+        if released == Some(Some(1)) {
+            caller.did("lock_released");
+        }
         if released.is_some_and(|reply| reply != Some(1)) && Instant::now() < until {
             self.vanished(since, token, "UNLOCK", ledger);
         }
@@ -271,6 +276,9 @@ impl Keeper {
         let Some(released) = reply.reply::<Option<i64>>() else {
             return;
         };
+        if released == Some(1) {
+            caller.did("lock_released");
+        }
         if sure && released != Some(1) {
             ledger.broken("hold lost", kept.since, format!("{key} at UNLOCK"));
         }

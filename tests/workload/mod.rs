@@ -9,6 +9,7 @@
 //! | `caller.rs` | a connection that survives the server's death, and what became of each call |
 //! | `ledger.rs` | counted promises, and the verdict on them |
 //! | `limiters.rs` | charges counted, and limits that hold in every window |
+//! | `cache.rs` | one loader at a time, nothing older than the last invalidation |
 //! | `locks.rs` | holds that exclude each other, and holds that are kept |
 //! | `sessions.rs` | documents, revocations |
 //! | `dice.rs` | random numbers from a printed seed |
@@ -16,6 +17,7 @@
 // Each suite is a crate of its own and uses its own part of this module.
 #![allow(dead_code, unused_imports)]
 
+mod cache;
 mod caller;
 mod dice;
 mod ledger;
@@ -29,6 +31,8 @@ use std::sync::{Arc, RwLock, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+pub use cache::KEYS;
+use cache::{Cache, Once};
 pub use caller::{Caller, Connect, Connection, Outcome, Tally, direct};
 pub use dice::{Dice, seed};
 pub use ledger::{Charges, Losses, Report};
@@ -51,6 +55,7 @@ struct Shared {
     connect: Connect,
     limiters: Limiters,
     contended: Contended,
+    cache: Cache,
     ledger: ledger::Ledger,
     tally: Arc<Tally>,
     /// Held for reading during each step, so that whoever holds it for writing has it quiet.
@@ -62,6 +67,7 @@ struct Shared {
 struct Worker {
     keeper: Keeper,
     owner: Owner,
+    once: Once,
 }
 
 /// Running traffic.
@@ -80,6 +86,11 @@ impl Load {
     /// Starts so many workers. Their own keys begin with one of `tags` (a hash tag each, in a cluster;
     /// one that is there twice has twice as many workers).
     pub fn start(connect: Connect, tags: &[&str], workers: usize) -> Load {
+        Load::start_paced(connect, tags, workers, Duration::from_micros(800))
+    }
+
+    /// The same, each worker resting for at most `pause` between two steps.
+    pub fn start_paced(connect: Connect, tags: &[&str], workers: usize, pause: Duration) -> Load {
         let seed = seed();
         println!("load of {workers} workers, seed {seed}");
         let stop = Arc::new(AtomicBool::new(false));
@@ -89,6 +100,7 @@ impl Load {
             connect,
             limiters: Limiters::new(&different),
             contended: Contended::new(&different),
+            cache: Cache::new(&different),
             ledger: ledger::Ledger::default(),
             tally: Arc::default(),
             steps: RwLock::new(()),
@@ -98,7 +110,7 @@ impl Load {
             let shared = Arc::clone(&shared);
             let tag = tags[number % tags.len()].to_owned();
             let dice = Dice::new(seed.wrapping_add(number as u64));
-            std::thread::spawn(move || work(&shared, &tag, number, dice))
+            std::thread::spawn(move || work(&shared, &tag, number, dice, pause))
         });
         let threads = threads.collect();
         Load { shared, threads }
@@ -155,30 +167,35 @@ impl Load {
         report.charges = shared.limiters.audit(&mut caller);
         report.windows = shared.limiters.windows_checked();
         report.contended = shared.contended.checked();
+        (report.loads, report.hits) = shared.cache.checked();
+        report.cached_keys = shared.cache.len();
         report.findings = shared.ledger.take();
         report
     }
 }
 
-fn work(shared: &Shared, tag: &str, number: usize, mut dice: Dice) -> Worker {
+fn work(shared: &Shared, tag: &str, number: usize, mut dice: Dice, pause: Duration) -> Worker {
     let connect = Arc::clone(&shared.connect);
     let mut caller = Caller::new(connect, Arc::clone(&shared.tally), Arc::clone(&shared.stop));
     let mut worker = Worker {
         keeper: Keeper::new(tag, number),
         owner: Owner::new(tag, number),
+        once: Once::new(tag, number),
     };
     while !shared.stop.load(Ordering::Relaxed) {
         let step = shared.steps.read().expect("nobody has failed");
-        match dice.below(10) {
+        match dice.below(13) {
             0..=2 => shared.limiters.step(&mut caller, &mut dice, &shared.ledger),
             3..=4 => shared
                 .contended
                 .step(&mut caller, &mut dice, &shared.ledger),
             5..=6 => worker.keeper.step(&mut caller, &mut dice, &shared.ledger),
-            _ => worker.owner.step(&mut caller, &mut dice, &shared.ledger),
+            7..=9 => worker.owner.step(&mut caller, &mut dice, &shared.ledger),
+            10 => worker.once.step(&mut caller, &shared.ledger),
+            _ => shared.cache.step(&mut caller, &mut dice, &shared.ledger),
         }
         drop(step);
-        std::thread::sleep(Duration::from_micros(dice.below(800)));
+        std::thread::sleep(Duration::from_micros(dice.below(pause.as_micros() as u64)));
     }
     worker
 }

@@ -65,7 +65,10 @@ impl Owner {
             self.key
         );
         match caller.run(&call) {
-            Outcome::Reply(_) => self.is_live(&id, 0),
+            Outcome::Reply(_) => {
+                caller.did("session_created");
+                self.is_live(&id, 0);
+            }
             // It may be there; asking again with the same id is safe.
             Outcome::Unknown => {
                 if let Outcome::Reply(_) = caller.run(&call) {
@@ -108,7 +111,10 @@ impl Owner {
                 }
             }
             outcome => match outcome.reply::<Option<String>>() {
-                Some(Some(_)) => self.is_live(id, next),
+                Some(Some(_)) => {
+                    caller.did("session_updated");
+                    self.is_live(id, next);
+                }
                 Some(None) => self.is_missing(id, "UPDATE", ledger),
                 None => {}
             },
@@ -120,7 +126,10 @@ impl Owner {
             // It may be live or not: nothing is promised about it any more.
             Outcome::Unknown => drop(self.live.remove(id)),
             outcome => match outcome.reply::<i64>() {
-                Some(1) => self.has_ended(id),
+                Some(1) => {
+                    caller.did("session_revoked");
+                    self.has_ended(id);
+                }
                 Some(_) => self.is_missing(id, "REVOKE", ledger),
                 None => {}
             },
@@ -135,6 +144,7 @@ impl Owner {
                 let Some(count) = outcome.reply::<usize>() else {
                     return;
                 };
+                caller.did_times("session_revoked", count as u64);
                 if count < ids.len() {
                     let text = format!("{}: {count} of {} revoked", self.key, ids.len());
                     let latest = self.live.values().map(|live| live.since).max();
@@ -155,6 +165,7 @@ impl Owner {
             Outcome::Unknown => drop(self.live.remove(id)),
             outcome => match outcome.reply::<Option<String>>() {
                 Some(Some(new)) => {
+                    caller.did("session_rotated");
                     self.has_ended(id);
                     self.is_live(&new, number);
                     if let Some(live) = self.live.get_mut(&new) {
