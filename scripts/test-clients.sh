@@ -23,6 +23,7 @@ go|go|go mod download|3
 java|java mvn|mvn -q -B dependency:resolve dependency:resolve-plugins|3
 rust|cargo|cargo fetch --locked --quiet|5
 webapp-node|node npm|npm ci --silent|-
+express-session-store|node npm|npm ci --silent|-
 '
 server=${APPKIT_SERVER:-redis-server}
 
