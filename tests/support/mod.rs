@@ -5,6 +5,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `module.rs` | builds the `.so` once a process |
+//! | `process.rs` | the process of a server: started, ready, killed |
 //! | `server.rs` | a server of one's own: start, restart, crash detection |
 //! | `resp.rs` | a raw connection: exact frames of RESP2 and RESP3 |
 //! | `replication.rs` | what a primary propagates, command by command |
@@ -31,6 +32,7 @@
 mod introspection;
 mod keyspace;
 mod module;
+mod process;
 mod replication;
 mod resp;
 mod server;
