@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `module.rs` | builds the `.so` once a process |
 //! | `server.rs` | a server of one's own: start, restart, crash detection |
+//! | `process.rs` | a server's process |
 //! | `resp.rs` | a raw connection: exact frames of RESP2 and RESP3 |
 //! | `replication.rs` | what a primary propagates, command by command |
 //! | `keyspace.rs` | keyspace events |
@@ -31,6 +32,7 @@
 mod introspection;
 mod keyspace;
 mod module;
+mod process;
 mod replication;
 mod resp;
 mod server;
