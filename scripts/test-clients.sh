@@ -22,6 +22,8 @@ node|node npm|npm ci --silent|7
 go|go|go mod download|3
 java|java mvn|mvn -q -B dependency:resolve dependency:resolve-plugins|3
 rust|cargo|cargo fetch --locked --quiet|5
+webapp-node|node npm|npm ci --silent|-
+express-session-store|node npm|npm ci --silent|-
 '
 server=${APPKIT_SERVER:-redis-server}
 
@@ -141,6 +143,17 @@ read_test_counts() { # example log status
     grep -E 'SKIP' "$log" >&2 || true
 }
 
+# The browser of the web app's tests, where apt may install it; without it they skip themselves.
+install_browser() {
+    local as_root=()
+    if [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || ! command -v apt-get >/dev/null; then return; fi
+    if (($(id -u) != 0)); then as_root=(sudo -n); fi
+    say 'installing chromium with apt-get'
+    "${as_root[@]}" apt-get -q update >"$work/apt.log" 2>&1 || true
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends chromium >>"$work/apt.log" 2>&1 ||
+        say 'SKIPPED chromium: it cannot be installed here'
+}
+
 run_example() { # name needs fetch expected
     local name=$1 needs=$2 fetch=$3 expected=$4 folder=examples/$1 log=$work/$1.log missing command status=0
     # shellcheck disable=SC2086 # a list of commands
@@ -151,6 +164,7 @@ run_example() { # name needs fetch expected
     fi
     command=$(readme_command "$folder")
     printf '\n=== %s: %s\n' "$name" "$command"
+    if [[ $name == webapp-node ]]; then install_browser; fi
     if ! (cd "$folder" && timeout 300 bash -c "$fetch") >"$log" 2>&1; then
         tail -n 5 "$log" >&2
         skip "$name" all 'its dependencies cannot be had here'

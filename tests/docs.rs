@@ -1,5 +1,11 @@
 //! The documentation says what the server does: syntax lines equal `COMMAND DOCS`, and every
 //! transcript is run through redis-cli.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `docs/fences.rs` | code blocks are run, or say why not |
+//! | `docs/links.rs` | links lead somewhere, and the book has every page |
+//! | `docs/operations.rs` | settings, counters, the exporter's script and the dashboard |
 
 #![allow(
     clippy::unwrap_used,
@@ -9,6 +15,12 @@
 )]
 #![allow(clippy::arithmetic_side_effects)]
 
+#[path = "docs/fences.rs"]
+mod fences;
+#[path = "docs/links.rs"]
+mod links;
+#[path = "docs/operations.rs"]
+mod operations;
 mod support;
 
 use std::collections::BTreeSet;
@@ -77,7 +89,7 @@ fn pages_of_commands_that_are_off_by_default_say_how_to_get_them() {
 #[test]
 fn transcripts_are_what_redis_cli_shows() {
     let mut run = 0;
-    for page in pages("docs").into_iter().chain([root().join("README.md")]) {
+    for page in all_pages() {
         let text = std::fs::read_to_string(&page).unwrap();
         for transcript in blocks(&text, "redis") {
             check_transcript(&page, &transcript);
@@ -198,6 +210,13 @@ fn render(argument: &Argument) -> String {
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The book and the README.
+fn all_pages() -> Vec<PathBuf> {
+    let mut all = pages("docs");
+    all.push(root().join("README.md"));
+    all
 }
 
 /// The Markdown pages below `folder`, in order.

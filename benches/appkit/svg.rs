@@ -16,9 +16,8 @@ pub struct Bar {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    let text = text.replace('&', "&amp;").replace('\'', "&apos;");
+    text.replace('<', "&lt;").replace('>', "&gt;")
 }
 
 fn open(width: usize, height: usize, title: &str) -> String {

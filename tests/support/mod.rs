@@ -5,8 +5,8 @@
 //! | file | subject |
 //! |---|---|
 //! | `module.rs` | builds the `.so` once a process |
+//! | `process.rs` | the process of a server: started, ready, killed |
 //! | `server.rs` | a server of one's own: start, restart, crash detection |
-//! | `process.rs` | a server's process |
 //! | `resp.rs` | a raw connection: exact frames of RESP2 and RESP3 |
 //! | `replication.rs` | what a primary propagates, command by command |
 //! | `keyspace.rs` | keyspace events |

@@ -1,4 +1,4 @@
-//! A server's process: its files, its start, its end.
+//! The process of a server: started in a directory, ready, killed.
 
 use std::fs::{File, OpenOptions};
 use std::net::TcpListener;
@@ -8,18 +8,19 @@ use std::time::{Duration, Instant};
 
 use super::{Client, Reply, deadline};
 
-pub const LOG: &str = "server.log";
-pub const CONFIG: &str = "redis.conf";
-pub fn read(path: &Path) -> String {
+pub(super) const LOG: &str = "server.log";
+pub(super) const CONFIG: &str = "redis.conf";
+
+pub(super) fn read(path: &Path) -> String {
     String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
 }
 
-pub fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     listener.local_addr().expect("a bound port").port()
 }
 
-pub fn spawn(dir: &Path) -> Child {
+pub(super) fn spawn(dir: &Path) -> Child {
     let log: File = OpenOptions::new()
         .create(true)
         .append(true)
@@ -36,7 +37,7 @@ pub fn spawn(dir: &Path) -> Child {
 }
 
 /// True once the process answers PING from `dir`; false if it ends before that.
-pub fn wait_until_ready(child: &mut Child, dir: &Path, port: u16) -> bool {
+pub(super) fn wait_until_ready(child: &mut Child, dir: &Path, port: u16) -> bool {
     let started = Instant::now();
     loop {
         if child.try_wait().expect("the child can be asked").is_some() {
@@ -73,7 +74,7 @@ fn serves(dir: &Path, port: u16) -> bool {
     std::fs::canonicalize(dir).is_ok_and(|dir| dir == its_dir)
 }
 
-pub fn kill(child: &mut Child) {
+pub(super) fn kill(child: &mut Child) {
     // Fails only where the process has ended already.
     let _ = child.kill();
     let _ = child.wait();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use redis::ProtocolVersion as Protocol;
 
 use super::process::{CONFIG, LOG, free_port, kill, read, spawn, wait_until_ready};
-use super::{Client, deadline, eventually, info, module_path};
+use super::{Client, Reply, deadline, eventually, info, module_path};
 
 /// What a server is started with. Kept by the server, so that a restart can change some of it.
 #[derive(Clone, Default)]
