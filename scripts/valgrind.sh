@@ -19,8 +19,8 @@ if ! command -v valgrind >/dev/null; then
 fi
 
 # Suites of which memcheck has nothing to say: the first tests the harness with servers that crash on
-# purpose, the second the documentation.
-left_out='harness docs'
+# purpose, the next two the documentation; the others are about time and about many servers at once.
+left_out='harness docs guarantees cluster failover soak'
 
 # Tests that cannot hold on a server that is many times slower, or that crash it on purpose.
 skipped=(

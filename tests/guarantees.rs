@@ -23,7 +23,7 @@ fn named_tests(page: &str) -> Vec<(String, String)> {
 /// The lines above `fn name(` that are attributes of it; `None` if there is no such function.
 fn attributes(source: &str, name: &str) -> Option<String> {
     let start = source.find(&format!("fn {name}("))?;
-    let above = source[..start].lines().rev().skip(1);
+    let above = source[..start].trim_end().lines().rev();
     let attributes = above.take_while(|line| {
         let line = line.trim();
         line.starts_with("#[") || line.starts_with("//")

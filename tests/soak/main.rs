@@ -17,6 +17,7 @@ mod support;
 #[path = "../workload/mod.rs"]
 mod workload;
 
+mod noticed;
 mod probe;
 mod vanishing;
 

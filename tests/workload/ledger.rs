@@ -1,6 +1,6 @@
 //! What was noticed, and the verdict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -30,8 +30,9 @@ impl Ledger {
         self.0.lock().expect("no failure").push(finding);
     }
 
-    pub fn len(&self) -> usize {
-        self.0.lock().expect("no failure").len()
+    pub fn kinds(&self) -> BTreeSet<&'static str> {
+        let findings = self.0.lock().expect("no failure");
+        findings.iter().map(|finding| finding.kind).collect()
     }
 
     pub fn take(&self) -> Vec<Finding> {

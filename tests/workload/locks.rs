@@ -134,6 +134,15 @@ impl Contest {
         state.since = Some(now);
     }
 
+    fn holds_until(&self, token: &str, until: Instant) {
+        let mut state = self.state.lock().expect("no failure");
+        if let Some((holder, end)) = &mut state.holder
+            && holder == token
+        {
+            *end = until;
+        }
+    }
+
     /// This worker counts itself out, before the server is told.
     fn leave(&self, token: &str) {
         let mut state = self.state.lock().expect("no failure");
@@ -157,20 +166,19 @@ impl Contest {
         let since = Instant::now();
         let mut until = hold.surely_until;
         if dice.one_in(6) {
-            let sent = Instant::now();
+            let extended = Instant::now() + Duration::from_millis(500) - GRAIN;
+            // It may shorten the lifetime, and nobody knows if its reply is lost.
+            self.holds_until(token, until.min(extended));
             let again = caller.run(&format!("APP.LOCK.EXTEND {} {token} PX 500", self.key));
-            let extended = again.reply::<Option<i64>>();
-            if extended == Some(Some(1)) {
-                caller.did("lock_extended");
-                until = sent + Duration::from_millis(500) - GRAIN;
-                let mut state = self.state.lock().expect("no failure");
-                if let Some((holder, end)) = &mut state.holder
-                    && holder == token
-                {
-                    *end = until;
-                }
-            } else if extended.is_some() && Instant::now() < until {
+            let reply = again.reply::<Option<i64>>();
+            if reply.is_some_and(|reply| reply != Some(1)) && Instant::now() < until {
                 self.vanished(since, token, "EXTEND", ledger);
+            }
+            until = until.min(extended);
+            if reply == Some(Some(1)) {
+                caller.did("lock_extended");
+                until = extended;
+                self.holds_until(token, until);
             }
         }
         // Some holders never come back.

@@ -143,9 +143,9 @@ impl Load {
         &self.shared.tally
     }
 
-    /// What has been noticed so far.
-    pub fn findings(&self) -> usize {
-        self.shared.ledger.len()
+    /// What kinds of broken promises have been noticed so far.
+    pub fn noticed(&self) -> BTreeSet<&'static str> {
+        self.shared.ledger.kinds()
     }
 
     /// Ends the traffic and goes through everything that was promised, over a new connection.
