@@ -27,6 +27,7 @@ mod leaving;
 mod memory;
 mod model;
 mod moving;
+mod other_module;
 mod pause;
 mod persistence;
 mod replication;

@@ -1,0 +1,1 @@
+"""Django sessions on the commands of redis-appkit."""
