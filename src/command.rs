@@ -41,6 +41,11 @@ impl Flags {
         server: c"readonly fast",
         acl_categories: c"read fast",
     };
+    /// Reads only, and may keep the client waiting.
+    pub const READ_BLOCKING: Flags = Flags {
+        server: c"readonly fast blocking",
+        acl_categories: c"read fast blocking",
+    };
     /// Reads only, and takes longer with more data.
     pub const READ: Flags = Flags {
         server: c"readonly",
@@ -83,6 +88,11 @@ impl Keys {
     pub const fn one(access: KeyAccess) -> Keys {
         Keys { access, last: 1 }
     }
+
+    /// All arguments are keys.
+    pub const fn all(access: KeyAccess) -> Keys {
+        Keys { access, last: -1 }
+    }
 }
 
 /// What a command does to its keys, in the terms of `COMMAND GETKEYSANDFLAGS`.
@@ -90,6 +100,14 @@ impl Keys {
 pub enum KeyAccess {
     /// Reads the value and returns what it found (`RO ACCESS`).
     Read,
+    /// Looks at the key and returns nothing of its value (`RO`, as for `EXISTS`).
+    Look,
+    /// Returns the value, or writes one where there is none (`RW ACCESS INSERT`).
+    ReadInsert,
+    /// Puts a new value in place of any other (`OW UPDATE`, as for `SETEX`).
+    Overwrite,
+    /// Removes the key, whatever the value (`RM DELETE`, as for `DEL`).
+    Remove,
     /// Reads the value and writes a new one that depends on it (`RW ACCESS UPDATE`).
     ReadWrite,
     /// Writes a new value and returns nothing of the old one (`RW UPDATE`).

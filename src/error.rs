@@ -18,6 +18,8 @@ pub enum Error {
     },
     /// The call would take more memory and `maxmemory` is reached.
     OutOfMemory,
+    /// A replica was asked for what only its primary can give.
+    ReadOnly,
     /// A fault in the module: the call was given up.
     Internal,
     /// Another node serves the key's slot.
@@ -140,6 +142,7 @@ impl fmt::Display for Error {
             Error::OutOfMemory => {
                 write!(f, "OOM command not allowed when used memory > 'maxmemory'.")
             }
+            Error::ReadOnly => write!(f, "READONLY You can't write against a read only replica."),
             Error::Internal => write!(f, "ERR internal error in the appkit module"),
             Error::Moved { slot, endpoint } => write!(f, "MOVED {slot} {endpoint}"),
             Error::TryAgain => write!(f, "TRYAGAIN The slot of the key is being moved; ask again"),

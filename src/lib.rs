@@ -5,12 +5,13 @@
 //!
 //! | where | what |
 //! |---|---|
-//! | [`ratelimit`], [`lock`], [`session`] | a family each: its commands, and the pure code that decides |
+//! | [`ratelimit`], [`lock`], [`session`], [`cache`] | a family each: its commands, and the pure code that decides |
 //! | [`server`] | the only part that touches the server |
 //! | [`waiting`] | lines of waiters, for every family whose commands may wait |
 //! | [`args`], [`command`], [`error`], [`settings`], [`stats`] | what the families share |
 
 mod args;
+mod cache;
 mod command;
 mod error;
 mod lock;
@@ -28,6 +29,7 @@ static COMMANDS: &[Registration] = &[
     Registration::of::<ratelimit::RateLimit>(),
     Registration::of::<ratelimit::Peek>(),
     Registration::of::<ratelimit::Refund>(),
+    Registration::of::<ratelimit::ClThrottle>().only_with(&settings::CL_THROTTLE),
     Registration::of::<lock::Lock>(),
     Registration::of::<lock::Unlock>(),
     Registration::of::<lock::Extend>(),
@@ -40,10 +42,15 @@ static COMMANDS: &[Registration] = &[
     Registration::of::<session::RevokeSession>(),
     Registration::of::<session::RevokeAllSessions>(),
     Registration::of::<session::ListSessions>(),
+    Registration::of::<cache::GetOrSet>(),
+    Registration::of::<cache::GetOrLoad>(),
+    Registration::of::<cache::Fill>(),
+    Registration::of::<cache::Release>(),
+    Registration::of::<cache::Invalidate>(),
 ];
 
 /// The lines of every family whose commands may wait.
-static LINES: &[&dyn AnyLines] = &[&lock::LINES];
+static LINES: &[&dyn AnyLines] = &[&lock::LINES, &cache::LINES];
 
 // Unit tests run without a server, so without the server's allocator and without being loaded.
 #[cfg(not(test))]
@@ -53,6 +60,7 @@ redis_module::redis_module! {
     allocator: (redis_module::alloc::RedisAlloc, redis_module::alloc::RedisAlloc),
     data_types: [],
     init: init,
+    deinit: deinit,
     commands: [],
 }
 
@@ -63,4 +71,10 @@ fn init(ctx: &redis_module::Context, args: &[redis_module::RedisString]) -> redi
         true => redis_module::Status::Ok,
         false => redis_module::Status::Err,
     }
+}
+
+#[cfg_attr(test, allow(dead_code))]
+fn deinit(_: &redis_module::Context) -> redis_module::Status {
+    server::unload();
+    redis_module::Status::Ok
 }

@@ -3,33 +3,58 @@
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// An integer setting.
+/// A setting.
 pub struct Setting {
     /// The name without the prefix `appkit.` that the server puts in front.
     pub name: &'static CStr,
-    /// Value where nobody sets another.
+    /// What it takes.
+    pub kind: Kind,
+    /// Value where nobody sets another; of a switch 1 or 0.
     pub default: i64,
-    /// Smallest accepted value.
-    pub min: i64,
-    /// Largest accepted value.
-    pub max: i64,
     value: AtomicI64,
 }
 
+/// What a setting takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An integer in this range, changed at any time.
+    Integer {
+        /// Smallest accepted value.
+        min: i64,
+        /// Largest accepted value.
+        max: i64,
+    },
+    /// `yes` or `no`, set when the module is loaded and not changed after that.
+    Switch,
+}
+
 impl Setting {
-    const fn new(name: &'static CStr, default: i64, min: i64, max: i64) -> Setting {
+    const fn new(name: &'static CStr, kind: Kind, default: i64) -> Setting {
         Setting {
             name,
+            kind,
             default,
-            min,
-            max,
             value: AtomicI64::new(default),
         }
+    }
+
+    const fn integer(name: &'static CStr, default: i64, min: i64, max: i64) -> Setting {
+        Setting::new(name, Kind::Integer { min, max }, default)
+    }
+
+    /// Off unless somebody sets it.
+    const fn switch(name: &'static CStr) -> Setting {
+        Setting::new(name, Kind::Switch, 0)
     }
 
     /// The value in force.
     pub fn get(&self) -> i64 {
         self.value.load(Ordering::Relaxed)
+    }
+
+    /// Whether a switch is on.
+    pub fn is_on(&self) -> bool {
+        self.get() != 0
     }
 
     /// Puts `value` in force. The server has checked the range.
@@ -38,11 +63,15 @@ impl Setting {
     }
 }
 
+/// Whether the module has `CL.THROTTLE` too.
+pub static CL_THROTTLE: Setting = Setting::switch(c"cl-throttle");
+
 /// The most bytes of a session's document.
-pub static SESSION_MAX_BYTES: Setting = Setting::new(c"session-max-bytes", 65_536, 2, 16_777_216);
+pub static SESSION_MAX_BYTES: Setting =
+    Setting::integer(c"session-max-bytes", 65_536, 2, 16_777_216);
 
 /// The most calls that wait in the server at a time.
-pub static MAX_WAITERS: Setting = Setting::new(c"max-waiters", 1000, 0, 100_000);
+pub static MAX_WAITERS: Setting = Setting::integer(c"max-waiters", 1000, 0, 100_000);
 
 /// All settings.
-pub static ALL: &[&Setting] = &[&MAX_WAITERS, &SESSION_MAX_BYTES];
+pub static ALL: &[&Setting] = &[&MAX_WAITERS, &SESSION_MAX_BYTES, &CL_THROTTLE];

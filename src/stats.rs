@@ -80,6 +80,29 @@ pub static LOCK_RELEASED: Counter = Counter::new(c"lock_released");
 /// `APP.LOCK.EXTEND`: lifetimes set anew.
 pub static LOCK_EXTENDED: Counter = Counter::new(c"lock_extended");
 
+/// `APP.CACHE.GETORSET` and `GETORLOAD`: calls that found a value, those that waited included.
+pub static CACHE_HITS: Counter = Counter::new(c"cache_hits");
+/// `APP.CACHE.GETORSET` and `GETORLOAD`: calls that found none when they came.
+pub static CACHE_MISSES: Counter = Counter::new(c"cache_misses");
+/// `APP.CACHE.GETORLOAD`: leases given because there was no value.
+pub static CACHE_LOADS: Counter = Counter::new(c"cache_loads");
+/// `APP.CACHE.GETORLOAD … EARLY`: leases given for a value that was about to end.
+pub static CACHE_REFRESHES: Counter = Counter::new(c"cache_refreshes");
+/// `APP.CACHE.FILL`: values stored.
+pub static CACHE_FILLS: Counter = Counter::new(c"cache_fills");
+/// `APP.CACHE.FILL`: values not stored, as the lease was not good any more.
+pub static CACHE_LOST_FILLS: Counter = Counter::new(c"cache_lost_fills");
+/// `APP.CACHE.GETORLOAD`: calls answered with BUSY.
+pub static CACHE_BUSY: Counter = Counter::new(c"cache_busy");
+/// `APP.CACHE.GETORLOAD … WAIT`: calls that had to wait.
+pub static CACHE_WAITS: Counter = Counter::new(c"cache_waits");
+/// `APP.CACHE.GETORLOAD … WAIT`: leases that went to the first in line.
+pub static CACHE_PROMOTED: Counter = Counter::new(c"cache_promoted");
+/// `APP.CACHE.GETORLOAD … WAIT`: calls that stand in line now.
+pub static CACHE_WAITING: Counter = Counter::new(c"cache_waiting");
+/// Leases and backoffs in memory now, those included that have run out and were not dropped yet.
+pub static CACHE_LEASES: Counter = Counter::new(c"cache_leases");
+
 /// All counters, in the order of `INFO`.
 pub static ALL: &[&Counter] = &[
     &RATELIMIT_ALLOWED,
@@ -100,4 +123,15 @@ pub static ALL: &[&Counter] = &[
     &SESSION_UPDATED,
     &SESSION_ROTATED,
     &SESSION_REVOKED,
+    &CACHE_HITS,
+    &CACHE_MISSES,
+    &CACHE_LOADS,
+    &CACHE_REFRESHES,
+    &CACHE_FILLS,
+    &CACHE_LOST_FILLS,
+    &CACHE_BUSY,
+    &CACHE_WAITS,
+    &CACHE_PROMOTED,
+    &CACHE_WAITING,
+    &CACHE_LEASES,
 ];

@@ -1,5 +1,11 @@
 //! The documentation says what the server does: syntax lines equal `COMMAND DOCS`, and every
 //! transcript is run through redis-cli.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `docs/fences.rs` | code blocks are run, or say why not |
+//! | `docs/links.rs` | links lead somewhere, and the book has every page |
+//! | `docs/operations.rs` | settings, counters, the exporter's script and the dashboard |
 
 #![allow(
     clippy::unwrap_used,
@@ -9,6 +15,12 @@
 )]
 #![allow(clippy::arithmetic_side_effects)]
 
+#[path = "docs/fences.rs"]
+mod fences;
+#[path = "docs/links.rs"]
+mod links;
+#[path = "docs/operations.rs"]
+mod operations;
 mod support;
 
 use std::collections::BTreeSet;
@@ -18,9 +30,16 @@ use std::process::{Command, Stdio};
 
 use support::{Argument, Reply, Server, command_docs, server_has};
 
+/// With every command, those included that are off by default.
+fn server_with_everything() -> Server {
+    Server::builder()
+        .module_args("appkit.cl-throttle yes")
+        .start()
+}
+
 #[test]
 fn syntax_lines_are_those_of_command_docs() {
-    let server = Server::start();
+    let server = server_with_everything();
     let mut client = server.client();
     let mut documented = BTreeSet::new();
     for page in pages("docs/commands") {
@@ -53,9 +72,24 @@ fn syntax_lines_are_those_of_command_docs() {
 }
 
 #[test]
+fn pages_of_commands_that_are_off_by_default_say_how_to_get_them() {
+    let server = Server::start();
+    let mut client = server.client();
+    let mut off = 0;
+    for page in pages("docs/commands") {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let name = page.file_stem().unwrap().to_str().unwrap();
+        let there = server_has(&mut client, name);
+        assert_eq!(there, !text.contains("appkit.cl-throttle yes"), "{name}");
+        off += usize::from(!there);
+    }
+    assert_eq!(off, 1, "CL.THROTTLE");
+}
+
+#[test]
 fn transcripts_are_what_redis_cli_shows() {
     let mut run = 0;
-    for page in pages("docs").into_iter().chain([root().join("README.md")]) {
+    for page in all_pages() {
         let text = std::fs::read_to_string(&page).unwrap();
         for transcript in blocks(&text, "redis") {
             check_transcript(&page, &transcript);
@@ -75,7 +109,7 @@ fn check_transcript(page: &Path, transcript: &str) {
             (None, None) => panic!("{}: a transcript starts with a command", page.display()),
         }
     }
-    let server = Server::start();
+    let server = server_with_everything();
     let commands: Vec<&str> = steps.iter().map(|(command, _)| command.as_str()).collect();
     let replies = redis_cli(&server, &commands);
     for ((command, expected), got) in steps.iter().zip(replies) {
@@ -176,6 +210,13 @@ fn render(argument: &Argument) -> String {
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The book and the README.
+fn all_pages() -> Vec<PathBuf> {
+    let mut all = pages("docs");
+    all.push(root().join("README.md"));
+    all
 }
 
 /// The Markdown pages below `folder`, in order.

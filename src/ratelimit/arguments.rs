@@ -25,25 +25,41 @@ impl Limit {
     /// Parses everything behind the key.
     pub fn parse<A: Arguments + ?Sized>(arguments: &A) -> Result<Limit, Error> {
         let mut cursor = Cursor::new(arguments, 2);
-        let mut drafts = ArrayVec::<RuleDraft, MAX_RULES>::new();
-        while drafts.is_empty() || cursor.peek().is_some_and(starts_rule) {
-            let draft = RuleDraft::parse(&mut cursor)?;
-            let full = Error::TooManyRules { max: MAX_RULES };
-            drafts.try_push(draft).map_err(|_| full)?;
+        let mut limit = Limit {
+            rules: ArrayVec::new(),
+            algorithm: Algorithm::Sliding,
+            cost: 1,
+            full: false,
+        };
+        while limit.rules.is_empty() || cursor.peek().is_some_and(starts_rule) {
+            let rule = parse_rule(&mut cursor)?;
+            let added = limit.rules.try_push(rule);
+            added.map_err(|_| Error::TooManyRules { max: MAX_RULES })?;
         }
         let options = Options::parse(&mut cursor)?;
-        let algorithm = options.algorithm.unwrap_or(Algorithm::Sliding);
-        let mut rules = ArrayVec::new();
-        for draft in drafts {
-            let rule = draft.check(algorithm, &rules)?;
-            rules.push(rule);
+        limit.algorithm = options.algorithm.unwrap_or(limit.algorithm);
+        limit.cost = options.cost.unwrap_or(limit.cost);
+        limit.full = options.full.is_some();
+        limit.check()?;
+        Ok(limit)
+    }
+
+    /// Checks what can only be judged with all options known.
+    fn check(&self) -> Result<(), Error> {
+        for (index, rule) in self.rules.iter().enumerate() {
+            if rule.has_burst() && self.algorithm != Algorithm::Gcra {
+                return Err(Error::BurstWithoutGcra);
+            }
+            if self.algorithm == Algorithm::Exact && rule.limit() > MAX_EXACT_LIMIT {
+                let max = MAX_EXACT_LIMIT;
+                return Err(Error::LimitAboveExact { max });
+            }
+            let mut before = self.rules.iter().take(index);
+            if before.any(|other| other.window_ms() == rule.window_ms()) {
+                return Err(Error::SameWindow);
+            }
         }
-        Ok(Limit {
-            rules,
-            algorithm,
-            cost: options.cost.unwrap_or(1),
-            full: options.full.is_some(),
-        })
+        Ok(())
     }
 
     /// What the limiter is asked.
@@ -63,49 +79,18 @@ fn starts_rule(argument: &[u8]) -> bool {
         .is_some_and(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+'))
 }
 
-/// A rule as it stands in the call, before the algorithm is known.
-struct RuleDraft {
-    limit: u32,
-    window_ms: u64,
-    burst: Option<u32>,
-}
-
-impl RuleDraft {
-    fn parse<A: Arguments + ?Sized>(cursor: &mut Cursor<'_, A>) -> Result<RuleDraft, Error> {
-        let limit = cursor.integer("limit", 0, MAX_UNITS)?;
-        let window_ms = cursor.duration_ms("a rule")?;
-        let mut burst = None;
-        while cursor.take_keyword("BURST") {
-            let value = cursor.integer("BURST", 1, MAX_UNITS)?;
-            set_once(&mut burst, "BURST", units(value))?;
-        }
-        if cursor.optional_duration_ms()?.is_some() {
-            return Err(Error::TwoDurations { owner: "a rule" });
-        }
-        Ok(RuleDraft {
-            limit: units(limit),
-            window_ms,
-            burst,
-        })
+fn parse_rule<A: Arguments + ?Sized>(cursor: &mut Cursor<'_, A>) -> Result<Rule, Error> {
+    let limit = cursor.integer("limit", 0, MAX_UNITS)?;
+    let window_ms = cursor.duration_ms("a rule")?;
+    let mut burst = None;
+    while cursor.take_keyword("BURST") {
+        let value = cursor.integer("BURST", 1, MAX_UNITS)?;
+        set_once(&mut burst, "BURST", units(value))?;
     }
-
-    fn check(self, algorithm: Algorithm, before: &[Rule]) -> Result<Rule, Error> {
-        if self.burst.is_some() && algorithm != Algorithm::Gcra {
-            return Err(Error::BurstWithoutGcra);
-        }
-        if algorithm == Algorithm::Exact && self.limit > MAX_EXACT_LIMIT {
-            let max = MAX_EXACT_LIMIT;
-            return Err(Error::LimitAboveExact { max });
-        }
-        let rule = Rule::new(self.limit, self.window_ms, self.burst);
-        if before
-            .iter()
-            .any(|other| other.window_ms() == rule.window_ms())
-        {
-            return Err(Error::SameWindow);
-        }
-        Ok(rule)
+    if cursor.optional_duration_ms()?.is_some() {
+        return Err(Error::TwoDurations { owner: "a rule" });
     }
+    Ok(Rule::new(units(limit), window_ms, burst))
 }
 
 #[derive(Default)]

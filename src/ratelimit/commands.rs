@@ -1,9 +1,14 @@
 //! `APP.RATELIMIT`, `APP.RATELIMIT.PEEK`, `APP.RATELIMIT.REFUND`: arguments → decision → commit →
 //! reply.
 
+mod cl_throttle;
+
+pub use cl_throttle::ClThrottle;
+
 use super::arguments::Limit;
 use super::decision::{Decision, Standing};
 use super::limiter::{self, Change};
+use super::rule::Request;
 use super::state::{Foreign, MIN_STATE_LEN, StateBuffer};
 use crate::command::{Arg, Flags, KeyAccess, Keys, Spec};
 use crate::error::Error;
@@ -56,21 +61,27 @@ impl Command for RateLimit {
 
     fn run(call: &Call<'_>) -> Result<(), Error> {
         let limit = Limit::parse(call)?;
-        let key = Key::open(call, 1, Access::Write)?;
-        let state = key.string(MIN_STATE_LEN)?;
-        let is_new = state.is_none();
-        let mut new_state = StateBuffer::new();
-        let charged = limiter::charge(state, &limit.request(), call.now_ms(), &mut new_state)?;
-        match charged.expires_at_ms {
-            Some(_) if is_new && call.out_of_memory() => return Err(Error::OutOfMemory),
-            Some(expires_at_ms) => {
-                key.commit_string(&new_state, expires_at_ms);
-                stats::RATELIMIT_ALLOWED.count();
-            }
-            None => stats::RATELIMIT_REFUSED.count(),
-        }
-        reply(call, &charged.decision, limit.full)
+        let decision = charge(call, &limit.request())?;
+        reply(call, &decision, limit.full)
     }
+}
+
+/// Charges the limiter at the first argument, or refuses and writes nothing.
+fn charge(call: &Call<'_>, request: &Request<'_>) -> Result<Decision, Error> {
+    let key = Key::open(call, 1, Access::Write)?;
+    let state = key.string(MIN_STATE_LEN)?;
+    let is_new = state.is_none();
+    let mut new_state = StateBuffer::new();
+    let charged = limiter::charge(state, request, call.now_ms(), &mut new_state)?;
+    match charged.expires_at_ms {
+        Some(_) if is_new && call.out_of_memory() => return Err(Error::OutOfMemory),
+        Some(expires_at_ms) => {
+            key.commit_string(&new_state, expires_at_ms);
+            stats::RATELIMIT_ALLOWED.count();
+        }
+        None => stats::RATELIMIT_REFUSED.count(),
+    }
+    Ok(charged.decision)
 }
 
 /// `APP.RATELIMIT.PEEK`: decides and never writes.
@@ -87,13 +98,19 @@ impl Command for Peek {
 
     fn run(call: &Call<'_>) -> Result<(), Error> {
         let limit = Limit::parse(call)?;
-        let key = Key::open(call, 1, Access::Read)?;
-        let state = key.string(MIN_STATE_LEN)?;
-        let decision = limiter::peek(state, &limit.request(), call.now_ms())?;
-        drop(key);
-        stats::RATELIMIT_PEEKED.count();
+        let decision = peek(call, &limit.request())?;
         reply(call, &decision, limit.full)
     }
+}
+
+/// Decides for the limiter at the first argument.
+fn peek(call: &Call<'_>, request: &Request<'_>) -> Result<Decision, Error> {
+    let key = Key::open(call, 1, Access::Read)?;
+    let state = key.string(MIN_STATE_LEN)?;
+    let decision = limiter::peek(state, request, call.now_ms())?;
+    drop(key);
+    stats::RATELIMIT_PEEKED.count();
+    Ok(decision)
 }
 
 /// `APP.RATELIMIT.REFUND`: gives back the newest units charged.

@@ -38,27 +38,32 @@ pub struct Decision {
 }
 
 impl Decision {
-    pub(super) fn of(standings: ArrayVec<Standing, MAX_RULES>) -> Self {
-        let allowed = standings.iter().all(|s| s.retry_after_ms == 0);
-        let outranks = if allowed { scarcer } else { waits_longer };
-        let mut binding = 0;
+    /// What follows from how each rule stands; there are at most [`MAX_RULES`].
+    pub(super) fn of(standings: impl Iterator<Item = Standing>) -> Self {
+        let mut decision = Decision {
+            allowed: true,
+            binding: 0,
+            standings: ArrayVec::new(),
+            retry_after_ms: 0,
+        };
+        decision.standings.extend(standings);
+        decision.allowed = decision.standings.iter().all(|s| s.retry_after_ms == 0);
+        let outranks = if decision.allowed {
+            scarcer
+        } else {
+            waits_longer
+        };
         let mut best: Option<&Standing> = None;
-        for (index, standing) in standings.iter().enumerate() {
+        for (index, standing) in decision.standings.iter().enumerate() {
             if best.is_none_or(|best| outranks(standing, best)) {
-                binding = index;
+                decision.binding = index;
                 best = Some(standing);
             }
         }
-        let retry_after_ms = match best {
-            Some(standing) if !allowed => standing.retry_after_ms,
-            _ => 0,
-        };
-        Decision {
-            allowed,
-            binding,
-            standings,
-            retry_after_ms,
+        if let (false, Some(standing)) = (decision.allowed, best) {
+            decision.retry_after_ms = standing.retry_after_ms;
         }
+        decision
     }
 
     /// How the binding rule stands; `None` only for a request without rules.

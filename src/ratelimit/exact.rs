@@ -13,7 +13,7 @@
 
 use super::ledger::Ledger;
 use super::rule::{MAX_EXACT_LIMIT, Rule};
-use super::state::{Foreign, MAX_TIME_MS, Reader, StateBuffer, put};
+use super::state::{Foreign, MAX_TIME_MS, Reader, Record, StateBuffer};
 
 /// A log of charges: entries of the state it was read from, then at most one that is new, so that
 /// neither a charge nor a refund copies the log.
@@ -105,12 +105,16 @@ impl<'a> Ledger<'a> for Exact<'a> {
 
     fn write(&self, out: &mut StateBuffer) {
         let entries = self.stored.len() as u64;
-        put::<5>(out, self.window_ms);
-        put::<2>(out, entries.saturating_add(u64::from(self.tail.is_some())));
+        let mut head = Record::<7>::new();
+        head.number::<5>(self.window_ms);
+        head.number::<2>(entries.saturating_add(u64::from(self.tail.is_some())));
+        head.append_to(out);
         out.extend_from_slice(self.stored.as_flattened());
-        if let Some(tail) = self.tail {
-            put::<6>(out, tail.stamp_ms);
-            put::<2>(out, u64::from(tail.units));
+        if let Some(entry) = self.tail {
+            let mut tail = Record::<8>::new();
+            tail.number::<6>(entry.stamp_ms);
+            tail.number::<2>(entry.units.into());
+            tail.append_to(out);
         }
     }
 

@@ -9,7 +9,7 @@
 
 use super::ledger::Ledger;
 use super::rule::Rule;
-use super::state::{Foreign, Reader, StateBuffer, put};
+use super::state::{Foreign, Reader, Record, StateBuffer};
 
 /// The units of one window.
 #[derive(Debug, Clone)]
@@ -46,9 +46,11 @@ impl<'a> Ledger<'a> for Fixed {
     }
 
     fn write(&self, out: &mut StateBuffer) {
-        put::<5>(out, self.window_ms);
-        put::<6>(out, self.opened_at_ms);
-        put::<4>(out, u64::from(self.units));
+        let mut record = Record::<15>::new();
+        record.number::<5>(self.window_ms);
+        record.number::<6>(self.opened_at_ms);
+        record.number::<4>(self.units.into());
+        record.append_to(out);
     }
 
     fn window_ms(&self) -> u64 {

@@ -20,7 +20,7 @@ use std::num::{NonZeroU64, NonZeroU128};
 
 use super::ledger::Ledger;
 use super::rule::Rule;
-use super::state::{Foreign, MAX_TIME_MS, Reader, StateBuffer, put};
+use super::state::{Foreign, MAX_TIME_MS, Reader, Record, StateBuffer};
 
 /// A bucket: what was missing from it at one instant.
 #[derive(Debug, Clone)]
@@ -110,11 +110,13 @@ impl<'a> Ledger<'a> for Gcra {
     fn write(&self, out: &mut StateBuffer) {
         // The level is at most a whole capacity, so the quotient fits 4 bytes.
         let (whole, part) = divide(self.level, divisor_of(self.window_ms));
-        put::<5>(out, self.window_ms);
-        put::<6>(out, self.as_of_ms);
-        put::<4>(out, u64::from(self.limit));
-        put::<4>(out, whole);
-        put::<5>(out, part);
+        let mut record = Record::<24>::new();
+        record.number::<5>(self.window_ms);
+        record.number::<6>(self.as_of_ms);
+        record.number::<4>(self.limit.into());
+        record.number::<4>(whole);
+        record.number::<5>(part);
+        record.append_to(out);
     }
 
     fn window_ms(&self) -> u64 {

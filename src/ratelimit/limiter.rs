@@ -98,17 +98,12 @@ fn charge_as<'a, L: Ledger<'a>>(
     out: &mut StateBuffer,
 ) -> Result<Charged, Foreign> {
     let now_ms = now_ms.min(MAX_TIME_MS);
-    let mut book = Book::<L>::open(state, request, now_ms)?;
-    if !book.admits() {
-        return Ok(Charged {
-            decision: book.decision(),
-            expires_at_ms: None,
-        });
-    }
-    let expires_at_ms = book.charge(out);
+    let mut book = Book::<L>::new(request, now_ms);
+    book.load(request.rules, state)?;
+    let expires_at_ms = book.admits().then(|| book.charge(out));
     Ok(Charged {
         decision: book.decision(),
-        expires_at_ms: Some(expires_at_ms),
+        expires_at_ms,
     })
 }
 
@@ -118,7 +113,9 @@ fn peek_as<'a, L: Ledger<'a>>(
     now_ms: u64,
 ) -> Result<Decision, Foreign> {
     let now_ms = now_ms.min(MAX_TIME_MS);
-    Ok(Book::<L>::open(state, request, now_ms)?.decision())
+    let mut book = Book::<L>::new(request, now_ms);
+    book.load(request.rules, state)?;
+    Ok(book.decision())
 }
 
 fn refund_as<'a, L: Ledger<'a>>(
@@ -211,32 +208,38 @@ struct Book<'r, L> {
 }
 
 impl<'a, 'r, L: Ledger<'a>> Book<'r, L> {
-    fn open(state: Option<&'a [u8]>, request: &Request<'r>, now_ms: u64) -> Result<Self, Foreign> {
-        let cost = request.cost.max(1);
-        let mut entries: ArrayVec<_, MAX_RULES> = (request.rules.iter().take(MAX_RULES))
-            .map(|rule| Entry {
+    /// No rules yet. Apart from [`load`](Book::load), as to hand a filled book on would copy it.
+    fn new(request: &Request<'_>, now_ms: u64) -> Self {
+        Book {
+            entries: ArrayVec::new(),
+            cost: request.cost.max(1),
+            now_ms,
+        }
+    }
+
+    /// Takes the rules, what the state says about them, and what follows for the call.
+    fn load(&mut self, rules: &'r [Rule], state: Option<&'a [u8]>) -> Result<(), Foreign> {
+        let (cost, now_ms) = (self.cost, self.now_ms);
+        self.entries
+            .extend(rules.iter().take(MAX_RULES).map(|rule| Entry {
                 rule,
                 ledger: L::empty(rule.window_ms()),
                 retry_after_ms: 0,
-            })
-            .collect();
+            }));
         if let Some(mut records) = records_of::<L>(state)? {
             while let Some(ledger) = records.next::<L>()? {
                 let window_ms = ledger.window_ms();
-                if let Some(entry) = entries.iter_mut().find(|e| e.rule.window_ms() == window_ms) {
+                let mut entries = self.entries.iter_mut();
+                if let Some(entry) = entries.find(|entry| entry.rule.window_ms() == window_ms) {
                     entry.ledger = ledger;
                     ledger::settle(&mut entry.ledger, entry.rule, cost, now_ms);
                 }
             }
         }
-        for entry in &mut entries {
+        for entry in &mut self.entries {
             entry.retry_after_ms = ledger::retry_after_ms(&entry.ledger, entry.rule, cost, now_ms);
         }
-        Ok(Book {
-            entries,
-            cost,
-            now_ms,
-        })
+        Ok(())
     }
 
     /// Whether every rule has room for the cost.
@@ -260,6 +263,6 @@ impl<'a, 'r, L: Ledger<'a>> Book<'r, L> {
         let standing = |entry: &Entry<'r, L>| {
             ledger::standing(&entry.ledger, entry.rule, entry.retry_after_ms, self.now_ms)
         };
-        Decision::of(self.entries.iter().map(standing).collect())
+        Decision::of(self.entries.iter().map(standing))
     }
 }

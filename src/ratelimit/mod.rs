@@ -29,4 +29,4 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use commands::{Peek, RateLimit, Refund};
+pub use commands::{ClThrottle, Peek, RateLimit, Refund};

@@ -1,5 +1,7 @@
 //! What a call asks for: an algorithm, one to eight rules and a cost.
 
+use std::num::NonZeroU32;
+
 /// The most rules that one call, and one state, may hold.
 pub const MAX_RULES: usize = 8;
 
@@ -26,24 +28,19 @@ pub enum Algorithm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
     limit: u32,
+    burst: Option<NonZeroU32>,
     window_ms: u64,
-    capacity: u32,
 }
 
 impl Rule {
     /// A rule of `limit` units (0 refuses always) per `window_ms` (clamped to 1 ..=
-    /// [`MAX_WINDOW_MS`]). `burst` is the capacity of a GCRA bucket, `limit` if left out; the
+    /// [`MAX_WINDOW_MS`]). `burst` is the capacity of a GCRA bucket, `limit` if left out (or 0); the
     /// other algorithms have no burst.
     pub fn new(limit: u32, window_ms: u64, burst: Option<u32>) -> Self {
-        let capacity = if limit == 0 {
-            0
-        } else {
-            burst.unwrap_or(limit)
-        };
         Rule {
             limit,
+            burst: burst.and_then(NonZeroU32::new),
             window_ms: window_ms.clamp(1, MAX_WINDOW_MS),
-            capacity,
         }
     }
 
@@ -60,7 +57,15 @@ impl Rule {
     /// The most units that can be charged while nothing else is: the burst or the limit, 0 when
     /// the limit is 0.
     pub fn capacity(&self) -> u32 {
-        self.capacity
+        match self.burst {
+            Some(burst) if self.limit > 0 => burst.get(),
+            _ => self.limit,
+        }
+    }
+
+    /// Whether the capacity was given apart from the limit.
+    pub fn has_burst(&self) -> bool {
+        self.burst.is_some()
     }
 }
 

@@ -54,6 +54,12 @@ impl<'a> Reader<'a> {
         u32::try_from(self.number::<N>()?).map_err(|_| Foreign)
     }
 
+    pub(super) fn byte(&mut self) -> Result<u8, Foreign> {
+        let (&byte, rest) = self.rest.split_first().ok_or(Foreign)?;
+        self.rest = rest;
+        Ok(byte)
+    }
+
     pub(super) fn window_ms(&mut self) -> Result<u64, Foreign> {
         match self.number::<5>()? {
             window_ms @ 1..=MAX_WINDOW_MS => Ok(window_ms),
@@ -78,18 +84,40 @@ pub(super) fn number<const N: usize>(bytes: &[u8; N]) -> u64 {
     u64::from_le_bytes(number)
 }
 
-/// Appends the low `N` bytes of `number`, the lowest first.
-pub(super) fn put<const N: usize>(out: &mut StateBuffer, number: u64) {
-    if let Some(bytes) = number.to_le_bytes().first_chunk::<N>() {
-        out.extend_from_slice(bytes);
+/// A record of up to `ROOM` bytes, put together before it goes to the state in one piece: a state may
+/// grow on the heap, and to see to its room for each number took longer than the decision.
+pub(super) struct Record<const ROOM: usize>(ArrayVec<u8, ROOM>);
+
+impl<const ROOM: usize> Record<ROOM> {
+    pub(super) fn new() -> Self {
+        Record(ArrayVec::new())
+    }
+
+    /// Appends the low `N` (at most 8) bytes of `number`, the lowest first.
+    pub(super) fn number<const N: usize>(&mut self, number: u64) {
+        if let Some(bytes) = number.to_le_bytes().first_chunk::<N>() {
+            self.bytes(bytes);
+        }
+    }
+
+    /// Appends `bytes`. `ROOM` is the length of the longest record, so there is room.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        let appended = self.0.try_extend_from_slice(bytes);
+        debug_assert!(appended.is_ok(), "a record of more than {ROOM} bytes");
+    }
+
+    pub(super) fn append_to(&self, out: &mut StateBuffer) {
+        out.extend_from_slice(&self.0);
     }
 }
 
 /// Begins a new state in `out`, in place of what it held.
 pub(super) fn begin<'a, L: Ledger<'a>>(out: &mut StateBuffer) {
+    let mut head = Record::<7>::new();
+    head.bytes(TAG);
+    head.number::<1>(L::LETTER.into());
     out.clear();
-    out.extend_from_slice(TAG);
-    out.push(L::LETTER);
+    head.append_to(out);
 }
 
 /// The letter of a state's algorithm, and its records.
@@ -117,6 +145,8 @@ impl<'a> Records<'a> {
     }
 
     /// The next record, `None` at the end of the state.
+    // Inlined, as is `Sliding::read`: a ledger that is handed up is copied each time.
+    #[inline(always)]
     pub(super) fn next<L: Ledger<'a>>(&mut self) -> Result<Option<L>, Foreign> {
         if self.reader.rest.is_empty() {
             return Ok(None);

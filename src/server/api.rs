@@ -34,6 +34,7 @@ required_calls! {
     RedisModule_CallReplyInteger
     RedisModule_CallReplyLength
     RedisModule_CallReplyStringPtr
+    RedisModule_CallReplyType
     RedisModule_CloseKey
     RedisModule_CreateCommand
     RedisModule_CreateString
@@ -46,6 +47,7 @@ required_calls! {
     RedisModule_GetBlockedClientPrivateData
     RedisModule_GetCommand
     RedisModule_GetContextFlags
+    RedisModule_GetRandomBytes
     RedisModule_GetSelectedDb
     RedisModule_HashGet
     RedisModule_HashSet
@@ -56,6 +58,7 @@ required_calls! {
     RedisModule_NotifyKeyspaceEvent
     RedisModule_OpenKey
     RedisModule_RedactClientCommandArgument
+    RedisModule_RegisterBoolConfig
     RedisModule_RegisterInfoFunc
     RedisModule_RegisterNumericConfig
     RedisModule_Replicate

@@ -65,6 +65,21 @@ impl<'a> Call<'a> {
         flags & NO_WAITING as c_int == 0
     }
 
+    /// Whether this server is a replica.
+    pub fn is_replica(&self) -> bool {
+        // SAFETY: `ctx` is that of the running callback.
+        let flags = unsafe { rm!(RedisModule_GetContextFlags(self.ctx)) };
+        flags & raw::REDISMODULE_CTX_FLAGS_SLAVE as c_int != 0
+    }
+
+    /// 128 bits of the server's random source, which the operating system's seeds.
+    pub fn random_bits(&self) -> [u8; 16] {
+        let mut bits = [0; 16];
+        // SAFETY: the server writes as many bytes as there is room for.
+        unsafe { rm!(RedisModule_GetRandomBytes(bits.as_mut_ptr(), bits.len())) };
+        bits
+    }
+
     /// Whether `maxmemory` is reached (after the server has evicted what it may).
     pub fn out_of_memory(&self) -> bool {
         // SAFETY: `ctx` is that of the running callback.

@@ -12,11 +12,26 @@ use arrayvec::ArrayVec;
 use redis_module::raw;
 
 use super::api::rm;
-use super::key::{Access, Key, Kind};
-use super::string::ServerString;
+use super::decimal::Decimal;
+use super::key::Key;
+use super::string::{Constant, ServerString};
+use crate::error::Error;
+
+static PXAT: Constant = Constant::new(b"PXAT");
+
+/// Frees what commits keep between calls.
+pub(super) fn unload() {
+    PXAT.free();
+}
 
 /// A keyspace event: its class and its name.
 type Event = (c_int, &'static CStr);
+
+/// What the core announces for `SET key value PXAT time`.
+const STORED: &[Event] = &[
+    (raw::REDISMODULE_NOTIFY_STRING, c"set"),
+    (raw::REDISMODULE_NOTIFY_GENERIC, c"expire"),
+];
 
 impl Key<'_> {
     /// Stores `value` as a string that expires at `expires_at_ms` (Unix time in milliseconds).
@@ -24,6 +39,9 @@ impl Key<'_> {
     /// Replicated as `SET key value PXAT expires_at_ms`. The key must be open for writing.
     pub fn commit_string(self, value: &[u8], expires_at_ms: u64) {
         let expires_at = c_longlong::try_from(expires_at_ms).unwrap_or(c_longlong::MAX);
+        // As text: the server takes three times as long to make a string of a number.
+        let expires_at_text = Decimal::new(expires_at.unsigned_abs());
+        let expires_at_text = expires_at_text.as_bytes();
         // SAFETY: the key is open for writing; no slice of its value is alive, as `self` is owned.
         unsafe {
             self.write_string(value);
@@ -31,18 +49,45 @@ impl Key<'_> {
             rm!(RedisModule_Replicate(
                 self.call.ctx,
                 c"SET".as_ptr(),
-                c"sbcl".as_ptr(),
+                c"sbsb".as_ptr(),
                 self.name,
                 value.as_ptr(),
                 value.len(),
-                c"PXAT".as_ptr(),
-                expires_at,
+                PXAT.as_ptr(),
+                expires_at_text.as_ptr(),
+                expires_at_text.len(),
             ));
         }
-        self.announce(&[
-            (raw::REDISMODULE_NOTIFY_STRING, c"set"),
-            (raw::REDISMODULE_NOTIFY_GENERIC, c"expire"),
-        ]);
+        self.announce(STORED);
+    }
+
+    /// Stores argument `index` of the call as a string that expires at `expires_at_ms` (Unix time in
+    /// milliseconds). However long it is, its bytes are shared and not copied.
+    ///
+    /// Replicated as `SET key value PXAT expires_at_ms`. The key must be open for writing.
+    pub fn commit_argument(self, index: usize, expires_at_ms: u64) -> Result<(), Error> {
+        let value = self.call.handle(index).ok_or(Error::Internal)?;
+        let expires_at = c_longlong::try_from(expires_at_ms).unwrap_or(c_longlong::MAX);
+        let expires_at_text = Decimal::new(expires_at.unsigned_abs());
+        let expires_at_text = expires_at_text.as_bytes();
+        // SAFETY: the key is open for writing; no slice of its value is alive, as `self` is owned.
+        // The server takes its own references to the value.
+        unsafe {
+            rm!(RedisModule_StringSet(self.handle, value));
+            rm!(RedisModule_SetAbsExpire(self.handle, expires_at));
+            rm!(RedisModule_Replicate(
+                self.call.ctx,
+                c"SET".as_ptr(),
+                c"sssb".as_ptr(),
+                self.name,
+                value,
+                PXAT.as_ptr(),
+                expires_at_text.as_ptr(),
+                expires_at_text.len(),
+            ));
+        }
+        self.announce(STORED);
+        Ok(())
     }
 
     /// Gives the key another expiry (Unix time in milliseconds) and leaves its value.
@@ -166,26 +211,22 @@ impl Key<'_> {
         self.announce(&[(raw::REDISMODULE_NOTIFY_GENERIC, c"del")]);
     }
 
-    /// Writes over a string of the same length in place, which allocates nothing; else stores a
-    /// new one. (Growing in place would make the server reserve up to twice the length.)
+    /// Writes over a string of the same length where it was read, which allocates nothing; else
+    /// stores a new one. (Growing in place would make the server reserve up to twice the length.)
     ///
     /// # Safety
     /// The key is open for writing and no slice of its value is alive.
     unsafe fn write_string(&self, value: &[u8]) {
-        // SAFETY: as the caller vouches; the pointer is used before anything else touches the key.
-        unsafe {
-            let same_length = self.kind() == Kind::String
-                && rm!(RedisModule_ValueLength(self.handle)) == value.len();
-            if same_length {
-                let old = &mut *self.string_in_place(Access::Write);
-                old.copy_from_slice(value);
-                return;
-            }
-            rm!(RedisModule_StringSet(
-                self.handle,
-                ServerString::new(value).as_ptr()
-            ));
+        if let Some(old) = self.in_place.take()
+            && old.len() == value.len()
+        {
+            // SAFETY: as the caller vouches; the key has not been written since the read.
+            unsafe { &mut *old }.copy_from_slice(value);
+            return;
         }
+        let value = ServerString::new(value);
+        // SAFETY: as the caller vouches; the server takes its own reference.
+        unsafe { rm!(RedisModule_StringSet(self.handle, value.as_ptr())) };
     }
 
     /// Closes the key and tells who watches, caches or listens.

@@ -4,6 +4,7 @@
 //! change in itself: WATCH and client-side caching only see what [`commit`](super::commit) signals.
 //! That lets a command open its key once, for both reading and writing.
 
+use std::cell::Cell;
 use std::os::raw::{c_char, c_int};
 
 use redis_module::raw;
@@ -49,6 +50,10 @@ pub struct Key<'c> {
     pub(super) name: *mut raw::RedisModuleString,
     /// Null where a key opened for reading does not exist.
     pub(super) handle: *mut raw::RedisModuleKey,
+    access: Access,
+    /// Where [`bytes_in_place`](Key::bytes_in_place) found the value of a key that is open for writing. Good until
+    /// the key is written or closed.
+    pub(super) in_place: Cell<Option<*mut [u8]>>,
 }
 
 impl<'c> Key<'c> {
@@ -62,6 +67,8 @@ impl<'c> Key<'c> {
             call,
             name,
             handle: handle.cast(),
+            access,
+            in_place: Cell::new(None),
         })
     }
 
@@ -100,21 +107,30 @@ impl<'c> Key<'c> {
         if unsafe { rm!(RedisModule_ValueLength(self.handle)) } < min_len {
             return Ok(Some(&[]));
         }
-        // SAFETY: the slice borrows `self`, and every write takes the key by value.
-        Ok(Some(unsafe { &*self.string_in_place(Access::Read) }))
+        // SAFETY: the key holds a string.
+        Ok(Some(unsafe { self.bytes_in_place() }))
     }
 
-    /// The bytes of the string at the key, in the server's own memory.
+    /// The bytes of the string at the key, where the server keeps them.
     ///
     /// # Safety
-    /// The key holds a string. The slice is good until the key is written or closed; it may be
-    /// written through only if the key was opened and is asked for with [`Access::Write`].
-    pub(super) unsafe fn string_in_place(&self, access: Access) -> *mut [u8] {
+    /// The key holds a string.
+    pub(super) unsafe fn bytes_in_place(&self) -> &[u8] {
         let mut len = 0;
-        // SAFETY: the key is open and holds a string, as the caller vouches.
-        let start: *mut c_char =
-            unsafe { rm!(RedisModule_StringDMA(self.handle, &mut len, access.mode())) };
-        std::ptr::slice_from_raw_parts_mut(start.cast(), len)
+        // SAFETY: the key is open, in this mode, and holds a string, as the caller vouches.
+        let start: *mut c_char = unsafe {
+            rm!(RedisModule_StringDMA(
+                self.handle,
+                &mut len,
+                self.access.mode()
+            ))
+        };
+        let bytes = std::ptr::slice_from_raw_parts_mut(start.cast(), len);
+        if self.access == Access::Write {
+            self.in_place.set(Some(bytes));
+        }
+        // SAFETY: the slice borrows `self`, and every write takes the key by value.
+        unsafe { &*bytes }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What happens when the server loads the module.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fmt::Display;
 use std::os::raw::c_int;
 
@@ -9,11 +9,12 @@ use redis_module::{RedisString, raw};
 use super::api::{missing_call, rm};
 use super::trampoline::Registration;
 use super::waiting::{self, AnyLines};
-use super::{config, info, register};
+use super::{commit, config, info, register};
+use crate::settings::Setting;
 
 /// The server may migrate slots one by one while the module is loaded (Valkey 9). The SDK's header
 /// does not know the flag; servers that do list it in `RedisModule_GetModuleOptionsAll`.
-const HANDLE_ATOMIC_SLOT_MIGRATION: c_int = 1 << 5;
+pub(super) const HANDLE_ATOMIC_SLOT_MIGRATION: c_int = 1 << 5;
 
 /// Sets the module up; `false` refuses to load, with the reason in the server's log.
 ///
@@ -30,10 +31,16 @@ pub unsafe fn load(
         Ok(()) => true,
         Err(reason) => {
             // SAFETY: as the caller vouches.
-            unsafe { log_warning(ctx, format_args!("{reason}. Not loaded")) };
+            unsafe { log(ctx, c"warning", format_args!("{reason}. Not loaded")) };
             false
         }
     }
+}
+
+/// Gives back what the module holds of the server's, when the server unloads it.
+pub fn unload() {
+    commit::unload();
+    waiting::unload();
 }
 
 /// # Safety
@@ -54,11 +61,41 @@ unsafe fn set_up(
     unsafe {
         set_options(ctx);
         info::register(ctx);
-        for command in commands {
-            register::register(ctx, command)?;
+        for command in commands.iter().filter(|command| command.switch.is_none()) {
+            if !register(ctx, command)? {
+                let name = command.spec.name.to_string_lossy();
+                return Err(format!("another module has the command {name}"));
+            }
         }
         waiting::set_up(ctx, lines)?;
-        config::register(ctx, &args)
+        config::register(ctx, &args)?;
+        for command in commands.iter().filter(|command| is_switched_on(command)) {
+            if !register(ctx, command)? {
+                let name = command.spec.name.to_string_lossy();
+                let message = format_args!("{name} stays with the module that has it already");
+                log(ctx, c"notice", message);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_switched_on(command: &Registration) -> bool {
+    command.switch.is_some_and(Setting::is_on)
+}
+
+/// Makes the command known to the server; `false` if its name is taken.
+///
+/// # Safety
+/// `ctx` is that of the module's load callback, and all required calls are there.
+unsafe fn register(ctx: *mut raw::RedisModuleCtx, command: &Registration) -> Result<bool, String> {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let created = register::create(ctx, command);
+        if created {
+            register::describe(ctx, command.spec)?;
+        }
+        Ok(created)
     }
 }
 
@@ -80,7 +117,7 @@ unsafe fn set_options(ctx: *mut raw::RedisModuleCtx) {
 
 /// # Safety
 /// `ctx` is that of the module's load callback.
-unsafe fn log_warning(ctx: *mut raw::RedisModuleCtx, message: impl Display) {
+unsafe fn log(ctx: *mut raw::RedisModuleCtx, level: &CStr, message: impl Display) {
     let Ok(message) = CString::new(message.to_string()) else {
         return;
     };
@@ -88,7 +125,7 @@ unsafe fn log_warning(ctx: *mut raw::RedisModuleCtx, message: impl Display) {
     // be the one that is missing.
     unsafe {
         if let Some(log) = raw::RedisModule_Log {
-            log(ctx, c"warning".as_ptr(), c"%s".as_ptr(), message.as_ptr());
+            log(ctx, level.as_ptr(), c"%s".as_ptr(), message.as_ptr());
         }
     }
 }

@@ -4,10 +4,12 @@
 //! only through the `commit_*` functions of [`Key`], and replies through [`Call`]. The rest of the
 //! crate sees bytes, times and errors.
 
+mod answer;
 mod api;
 mod call;
 mod commit;
 mod config;
+mod decimal;
 mod hash;
 mod info;
 mod key;
@@ -16,11 +18,12 @@ mod register;
 mod reply;
 mod string;
 mod trampoline;
+mod value;
 mod waiting;
 
 pub use call::Call;
 pub use hash::Hash;
 pub use key::{Access, Key};
-pub use load::load;
+pub use load::{load, unload};
 pub use trampoline::{Command, Registration};
-pub use waiting::{AnyLines, Family, KEY, Line, Lines};
+pub use waiting::{AnyLines, Family, KEY, Line, Lines, MainThread, Memory};

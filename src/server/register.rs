@@ -9,16 +9,32 @@ use super::api::rm;
 use super::trampoline::Registration;
 use crate::command::{Arg, ArgKind, KeyAccess, Keys, Spec};
 
-/// Registers one command with everything that the server can know of it; says what the server
-/// refused.
+/// Creates one command; `false` where the server refuses, as the name is taken.
 ///
 /// # Safety
 /// `ctx` is that of the module's load callback, and all required calls are there.
-pub(super) unsafe fn register(
-    ctx: *mut raw::RedisModuleCtx,
-    registration: &Registration,
-) -> Result<(), String> {
+pub(super) unsafe fn create(ctx: *mut raw::RedisModuleCtx, registration: &Registration) -> bool {
     let spec = registration.spec;
+    // SAFETY: as the caller vouches; the strings are static.
+    let status = unsafe {
+        rm!(RedisModule_CreateCommand(
+            ctx,
+            spec.name.as_ptr(),
+            Some(registration.callback),
+            spec.flags.server.as_ptr(),
+            1,
+            spec.keys.last,
+            1,
+        ))
+    };
+    status as isize == raw::REDISMODULE_OK
+}
+
+/// Tells the server everything that it can know of a command just created; says what it refused.
+///
+/// # Safety
+/// `ctx` is that of the module's load callback, and all required calls are there.
+pub(super) unsafe fn describe(ctx: *mut raw::RedisModuleCtx, spec: &Spec) -> Result<(), String> {
     let check = |status: c_int, step| match status as isize {
         raw::REDISMODULE_OK => Ok(()),
         _ => Err(format!(
@@ -29,16 +45,6 @@ pub(super) unsafe fn register(
     // SAFETY: the context is that of the load callback; strings are static; the server copies the
     // info before it returns, and `args` and `key_specs` live until then.
     unsafe {
-        let status = rm!(RedisModule_CreateCommand(
-            ctx,
-            spec.name.as_ptr(),
-            Some(registration.callback),
-            spec.flags.server.as_ptr(),
-            1,
-            spec.keys.last,
-            1,
-        ));
-        check(status, "creating it (is the name taken?)")?;
         let command = rm!(RedisModule_GetCommand(ctx, spec.name.as_ptr()));
         if command.is_null() {
             check(raw::REDISMODULE_ERR as c_int, "finding it again")?;
@@ -90,6 +96,14 @@ fn command_info(
 fn key_spec(keys: Keys) -> raw::RedisModuleCommandKeySpec {
     let flags = match keys.access {
         KeyAccess::Read => raw::REDISMODULE_CMD_KEY_RO | raw::REDISMODULE_CMD_KEY_ACCESS,
+        KeyAccess::Look => raw::REDISMODULE_CMD_KEY_RO,
+        KeyAccess::ReadInsert => {
+            raw::REDISMODULE_CMD_KEY_RW
+                | raw::REDISMODULE_CMD_KEY_ACCESS
+                | raw::REDISMODULE_CMD_KEY_INSERT
+        }
+        KeyAccess::Overwrite => raw::REDISMODULE_CMD_KEY_OW | raw::REDISMODULE_CMD_KEY_UPDATE,
+        KeyAccess::Remove => raw::REDISMODULE_CMD_KEY_RM | raw::REDISMODULE_CMD_KEY_DELETE,
         KeyAccess::ReadWrite => {
             raw::REDISMODULE_CMD_KEY_RW
                 | raw::REDISMODULE_CMD_KEY_ACCESS

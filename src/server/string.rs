@@ -1,6 +1,8 @@
 //! Strings of the server that the module owns.
 
 use std::ops::Deref;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use redis_module::raw;
 
@@ -15,7 +17,7 @@ impl ServerString {
     pub(super) fn new(bytes: &[u8]) -> ServerString {
         let (start, len) = (bytes.as_ptr().cast(), bytes.len());
         // SAFETY: the server copies `len` bytes. No context: the string is freed by its owner.
-        ServerString(unsafe { rm!(RedisModule_CreateString(std::ptr::null_mut(), start, len)) })
+        ServerString(unsafe { rm!(RedisModule_CreateString(null_mut(), start, len)) })
     }
 
     /// Takes over a string that the server handed out, if it is one.
@@ -45,6 +47,40 @@ impl Deref for ServerString {
 impl Drop for ServerString {
     fn drop(&mut self) {
         // SAFETY: the string is ours and dropped only here.
-        unsafe { rm!(RedisModule_FreeString(std::ptr::null_mut(), self.0)) }
+        unsafe { rm!(RedisModule_FreeString(null_mut(), self.0)) }
+    }
+}
+
+/// A string that is replicated again and again: made at its first use, so that no later one
+/// allocates, and kept until the module is unloaded.
+pub(super) struct Constant {
+    bytes: &'static [u8],
+    string: AtomicPtr<raw::RedisModuleString>,
+}
+
+impl Constant {
+    pub(super) const fn new(bytes: &'static [u8]) -> Constant {
+        Constant {
+            bytes,
+            string: AtomicPtr::new(null_mut()),
+        }
+    }
+
+    /// The server's handle, good until [`free`](Constant::free). For the main thread alone.
+    pub(super) fn as_ptr(&self) -> *mut raw::RedisModuleString {
+        let made = self.string.load(Ordering::Relaxed);
+        if !made.is_null() {
+            return made;
+        }
+        let string = std::mem::ManuallyDrop::new(ServerString::new(self.bytes)).as_ptr();
+        self.string.store(string, Ordering::Relaxed);
+        string
+    }
+
+    /// Gives the string back to the server.
+    pub(super) fn free(&self) {
+        let string = self.string.swap(null_mut(), Ordering::Relaxed);
+        // SAFETY: null or made by `as_ptr`, which makes another one next time.
+        drop(unsafe { ServerString::from_owned(string) });
     }
 }

@@ -8,6 +8,7 @@ use redis_module::raw;
 use super::call::Call;
 use crate::command::Spec;
 use crate::error::Error;
+use crate::settings::Setting;
 
 /// A command: what it is to the outside, and what it does.
 pub trait Command {
@@ -23,6 +24,8 @@ pub trait Command {
 /// One row of the table of commands.
 pub struct Registration {
     pub(super) spec: &'static Spec,
+    /// The switch without which there is no such command.
+    pub(super) switch: Option<&'static Setting>,
     pub(super) callback: unsafe extern "C" fn(
         *mut raw::RedisModuleCtx,
         *mut *mut raw::RedisModuleString,
@@ -35,8 +38,15 @@ impl Registration {
     pub const fn of<C: Command>() -> Registration {
         Registration {
             spec: &C::SPEC,
+            switch: None,
             callback: trampoline::<C>,
         }
+    }
+
+    /// The command is there only where `switch` is on, and nobody else has its name.
+    pub const fn only_with(mut self, switch: &'static Setting) -> Registration {
+        self.switch = Some(switch);
+        self
     }
 }
 

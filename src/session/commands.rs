@@ -1,6 +1,6 @@
 //! `APP.SESSION.*`: arguments → decision → commit → reply.
 //!
-//! An id is a credential, so it is redacted before anything else is looked at.
+//! An id is a credential: what may be one is named for redaction before anything else is looked at.
 
 use super::arguments::{self, Create, Get, Rotate, Touch, Update};
 use super::create::{Created, NewSession};
@@ -162,11 +162,7 @@ impl Command for RevokeSession {
     const SPEC: Spec = specs::REVOKE;
 
     fn run(call: &Call<'_>) -> Result<(), Error> {
-        let by_handle =
-            call.get(3).is_some() && call.get(2).is_some_and(|first| is_keyword(first, "HANDLE"));
-        if !by_handle {
-            call.redact(2);
-        }
+        redact_revoked(call);
         let handle = arguments::revoke(call)?;
         let key = Key::open(call, 1, Access::Write)?;
         let decision = single::revoke(&key.hash()?, handle, now_ms(call))?;
@@ -292,6 +288,19 @@ fn redact_all_but(call: &Call<'_>, option: &str) {
             call.redact(index);
         }
         index = index.saturating_add(1);
+    }
+}
+
+/// Redacts the id of a session to be revoked, also one that stands where a handle belongs. A handle
+/// is no credential and is shown.
+fn redact_revoked(call: &Call<'_>) {
+    match (call.get(2), call.get(3)) {
+        (Some(first), Some(handle)) if is_keyword(first, "HANDLE") => {
+            if Handle::parse(handle).is_none() {
+                call.redact(3);
+            }
+        }
+        _ => call.redact(2),
     }
 }
 

@@ -6,146 +6,101 @@
 //! the order of the patch.
 
 use std::collections::BTreeMap;
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::document::Document;
+use super::json_text::{Malformed, Member, Value};
 
 /// The text of `target` after `patch`; `None` if the patch leaves every byte as it is.
 ///
 /// No deeper than the deeper of the two: a value of the result comes from one of them, at the depth
-/// that it had there. So the recursion is bounded, and only the size has to be checked again. Each
-/// level that the patch goes down is scanned once more, so the cost is at most size times depth.
-pub fn merge(target: Document, patch: Document) -> Result<Option<String>, serde_json::Error> {
-    merge_objects(target.as_str(), patch.as_str())
+/// that it had there. So the recursion is bounded, and only the size has to be checked again. Both
+/// texts are read once.
+pub fn merge(target: Document, patch: Document) -> Result<Option<String>, Malformed> {
+    let (target, patch) = (Value::of(target)?, Value::of(patch)?);
+    let mut result = String::with_capacity(target.text.len());
+    let changed = write_merged(&mut result, &target, &patch);
+    Ok(changed.then_some(result))
 }
 
-fn merge_objects(target: &str, patch: &str) -> Result<Option<String>, serde_json::Error> {
-    let Members(patch) = serde_json::from_str(patch)?;
-    if patch.is_empty() {
-        return Ok(None);
-    }
-    let Members(target) = serde_json::from_str(target)?;
-    // Taken out one by one: what is left at the end is new.
-    let mut named: BTreeMap<&str, &str> = BTreeMap::new();
-    for member in &patch {
-        named.insert(&member.name, member.value);
-    }
-    let mut result = ObjectText::new();
-    let mut changed = false;
-    for member in &target {
-        let Some(new) = named.remove(member.name.as_str()) else {
-            result.push(member.name_text, member.value);
-            continue;
-        };
-        match merge_values(member.value, new)? {
-            Merged::Same => result.push(member.name_text, member.value),
-            Merged::Gone => changed = true,
-            Merged::Text(value) => {
-                changed |= value != member.value;
-                result.push(member.name_text, &value);
+/// Writes what `patch` (not null) makes of `target`; says whether that is another text.
+fn write_merged(out: &mut String, target: &Value, patch: &Value) -> bool {
+    match (&target.members, &patch.members) {
+        (_, None) => {
+            out.push_str(patch.text);
+            patch.text != target.text
+        }
+        // An object in place of something else: the patch itself, without its nulls.
+        (None, Some(_)) => {
+            write_merged(out, &Value::EMPTY, patch);
+            true
+        }
+        (Some(members), Some(patch)) => {
+            let start = out.len();
+            let changed = write_object(out, members, patch);
+            if !changed {
+                // White space between members too.
+                out.truncate(start);
+                out.push_str(target.text);
             }
+            changed
         }
     }
-    for member in &patch {
-        if !named.contains_key(member.name.as_str()) {
-            continue;
-        }
-        // A member that is not there is patched as if it were an object without members.
-        match merge_values("{}", member.value)? {
-            Merged::Same => result.push(member.name_text, "{}"),
-            Merged::Gone => continue,
-            Merged::Text(value) => result.push(member.name_text, &value),
-        }
-        changed = true;
-    }
-    Ok(changed.then(|| result.finish()))
 }
 
-/// What becomes of a value.
-enum Merged {
-    Same,
-    Gone,
-    Text(String),
+fn write_object(out: &mut String, target: &[Member], patch: &[Member]) -> bool {
+    // Taken out one by one: what is left at the end is new.
+    let named = patch.iter().map(|member| (&*member.name, &member.value));
+    let mut named: BTreeMap<&str, &Value> = named.collect();
+    let mut object = ObjectText::open(out);
+    let mut changed = false;
+    for member in target {
+        match named.remove(&*member.name) {
+            None => object.member(member).push_str(member.value.text),
+            Some(new) if is_null(new) => changed = true,
+            Some(new) => changed |= write_merged(object.member(member), &member.value, new),
+        }
+    }
+    for member in patch {
+        if !is_null(&member.value) && named.contains_key(&*member.name) {
+            // A member that is not there is patched as if it were an object without members.
+            write_merged(object.member(member), &Value::EMPTY, &member.value);
+            changed = true;
+        }
+    }
+    object.close();
+    changed
 }
 
-fn merge_values(target: &str, patch: &str) -> Result<Merged, serde_json::Error> {
-    if patch == "null" {
-        return Ok(Merged::Gone);
-    }
-    if !patch.starts_with('{') {
-        return Ok(Merged::Text(patch.to_owned()));
-    }
-    if target.starts_with('{') {
-        let merged = merge_objects(target, patch)?;
-        return Ok(merged.map_or(Merged::Same, Merged::Text));
-    }
-    // An object in place of something else: the patch itself, without its nulls.
-    let merged = merge_objects("{}", patch)?;
-    Ok(Merged::Text(merged.unwrap_or_else(|| "{}".to_owned())))
+fn is_null(value: &Value) -> bool {
+    value.text == "null"
 }
 
 /// The text of an object that is being written.
-struct ObjectText(String);
+struct ObjectText<'o> {
+    out: &'o mut String,
+    is_empty: bool,
+}
 
-impl ObjectText {
-    fn new() -> Self {
-        Self("{".to_owned())
+impl<'o> ObjectText<'o> {
+    fn open(out: &'o mut String) -> Self {
+        out.push('{');
+        let is_empty = true;
+        Self { out, is_empty }
     }
 
-    fn push(&mut self, name_text: &str, value: &str) {
-        if self.0.len() > 1 {
-            self.0.push(',');
+    /// Starts a member with the name of `like`; its value is to be written next.
+    fn member(&mut self, like: &Member) -> &mut String {
+        if !self.is_empty {
+            self.out.push(',');
         }
-        self.0.push_str(name_text);
-        self.0.push(':');
-        self.0.push_str(value);
+        self.is_empty = false;
+        self.out.push_str(like.name_text);
+        self.out.push(':');
+        self.out
     }
 
-    fn finish(mut self) -> String {
-        self.0.push('}');
-        self.0
-    }
-}
-
-/// A member of an object: its name as text with quotes and escapes, and read; and its value's text.
-struct Member<'a> {
-    name_text: &'a str,
-    name: String,
-    value: &'a str,
-}
-
-/// The members of an object, in order.
-struct Members<'a>(Vec<Member<'a>>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-            members.push(Member {
-                name_text: name.get(),
-                name: serde_json::from_str(name.get()).map_err(serde::de::Error::custom)?,
-                value: value.get(),
-            });
-        }
-        Ok(Members(members))
+    fn close(self) {
+        self.out.push('}');
     }
 }
 
@@ -273,6 +228,29 @@ mod tests {
         assert!(start.elapsed() < std::time::Duration::from_secs(2));
     }
 
+    /// The innermost text of a deep document must not be read once for each level above it.
+    #[test]
+    fn depth_does_not_multiply_the_cost() {
+        let filled = "x".repeat(60_000);
+        let nested = |depth: usize| {
+            let (open, close) = ("{\"a\":".repeat(depth), "}".repeat(depth));
+            let inner = |last: char| format!("{open}{{\"b\":\"{filled}{last}\"}}{close}");
+            (inner('1'), inner('2'))
+        };
+        let fastest = |(target, patch): (String, String)| {
+            let (target, patch) = (Document::check(&target), Document::check(&patch));
+            let (target, patch) = (target.unwrap(), patch.unwrap());
+            let runs = (0..20).map(|_| {
+                let start = std::time::Instant::now();
+                assert!(merge(target, patch).unwrap().is_some());
+                start.elapsed()
+            });
+            runs.min().unwrap()
+        };
+        let (flat, deep) = (fastest(nested(1)), fastest(nested(100)));
+        assert!(deep < flat * 10, "flat {flat:?}, deep {deep:?}");
+    }
+
     /// Texts of values that a parser might write out differently.
     const VALUES: [&str; 8] = [
         "1.50",
@@ -305,7 +283,8 @@ mod tests {
                 })
                 .collect();
             let result = patched(&format!("{{{}}}", text.join(",")), &format!("{{{}}}", patch.join(",")));
-            let Members(result) = serde_json::from_str(&result).unwrap();
+            let result = Value::of(Document::check(&result).unwrap()).unwrap();
+            let result = result.members.unwrap();
 
             let kept = |name: &u8| !named.contains_key(name);
             let expected: Vec<_> = target
@@ -316,10 +295,10 @@ mod tests {
             let found: Vec<_> = result
                 .iter()
                 .filter(|member| kept(&member.name.as_bytes()[0]))
-                .map(|member| (member.name_text.to_owned(), member.value))
+                .map(|member| (member.name_text.to_owned(), member.value.text))
                 .collect();
             prop_assert_eq!(found, expected);
-            let values: BTreeSet<_> = result.iter().map(|member| member.value).collect();
+            let values: BTreeSet<_> = result.iter().map(|member| member.value.text).collect();
             for value in named.values().flatten() {
                 prop_assert!(values.contains(value.to_string().as_str()));
             }

@@ -7,7 +7,7 @@
 //! - [`commands`], [`arguments`], [`specs`]: the command layer, its syntax and its documentation
 //! - [`handle`]: what stands for an id in the hash and on an account page
 //! - [`record`]: the text of a field
-//! - [`document`], [`merge_patch`]: the JSON that a session carries
+//! - [`document`], [`json_text`], [`merge_patch`]: the JSON that a session carries
 //! - [`hash`]: how the rules see the hash, and what they want changed in it
 //! - [`create`], [`single`], [`all`]: the rules
 
@@ -18,6 +18,7 @@ mod create;
 mod document;
 mod handle;
 mod hash;
+mod json_text;
 mod merge_patch;
 mod record;
 mod single;

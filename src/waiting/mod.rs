@@ -19,7 +19,8 @@ use std::num::NonZeroUsize;
 pub use line::LineId;
 pub use table::Table;
 
-/// Names a waiter as long as it is in the table. Chosen by whoever lets it wait.
+/// Names a waiter as long as it is in the table. Chosen by whoever lets it wait, who may use it again
+/// for another waiter once the table has forgotten the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WaiterId(pub NonZeroUsize);
 

@@ -50,6 +50,7 @@ pub struct Table<R, A> {
     by_key: BTreeMap<i32, BTreeMap<Vec<u8>, LineId>>,
     waiters: BTreeMap<WaiterId, Waiter<R, A>>,
     agenda: Agenda,
+    noted: BTreeSet<LineId>,
     changed: BTreeSet<LineId>,
     decided: Vec<WaiterId>,
     in_flight: Vec<Rc<Answered<A>>>,
@@ -66,6 +67,7 @@ impl<R: Request, A> Table<R, A> {
             by_key: BTreeMap::new(),
             waiters: BTreeMap::new(),
             agenda: Agenda::new(),
+            noted: BTreeSet::new(),
             changed: BTreeSet::new(),
             decided: Vec::new(),
             in_flight: Vec::new(),
@@ -245,6 +247,7 @@ impl<R: Request, A> Table<R, A> {
             return;
         };
         self.agenda.set_line(id, line.alarm_ms, None);
+        self.noted.remove(&id);
         self.changed.remove(&id);
         if let Some(keys) = self.by_key.get_mut(&line.place.db) {
             keys.remove(&line.place.key);
@@ -269,7 +272,7 @@ impl<R: Request, A> Table<R, A> {
     /// there is one.
     pub fn note(&mut self, db: i32, key: &[u8]) -> bool {
         let line = self.line(db, key);
-        self.changed.extend(line);
+        self.noted.extend(line);
         line.is_some()
     }
 
@@ -282,14 +285,25 @@ impl<R: Request, A> Table<R, A> {
                 keys.flat_map(BTreeMap::values).copied().collect()
             }
         };
-        self.changed.extend(&lines);
+        self.noted.extend(&lines);
         !lines.is_empty()
+    }
+
+    /// The lines noted since the last call, and no others.
+    pub fn take_noted(&mut self) -> Vec<LineId> {
+        std::mem::take(&mut self.noted).into_iter().collect()
+    }
+
+    /// Leaves what was noted to [`Table::take_lines`].
+    pub fn postpone(&mut self) {
+        self.changed.append(&mut self.noted);
     }
 
     /// The lines to look at: those noted, those whose alarm has come, those in which somebody's
     /// time is up.
     pub fn take_lines(&mut self, now_ms: u64) -> Vec<LineId> {
         self.agenda.hold_off(0);
+        self.postpone();
         let mut lines = std::mem::take(&mut self.changed);
         lines.extend(self.agenda.due_lines(now_ms));
         let waits = self.agenda.due_waits(now_ms);
@@ -338,6 +352,8 @@ impl<R: Request, A> Table<R, A> {
     pub fn forget(&mut self, id: WaiterId) {
         self.leave(id);
         self.waiters.remove(&id);
+        // From now on the identity may be another waiter's.
+        self.decided.retain(|decided| *decided != id);
         // Held by nobody but this list: all clients of the party are gone.
         let last = |answered: &mut Rc<Answered<A>>| Rc::strong_count(answered) == 1;
         let gone = self.in_flight.extract_if(.., last);
@@ -366,7 +382,8 @@ impl<R: Request, A> Table<R, A> {
         if !self.decided.is_empty() {
             return Some(0);
         }
-        let work_waits = !self.changed.is_empty() || !self.undelivered.is_empty();
-        self.agenda.next_ms(work_waits)
+        let lines_wait = !self.noted.is_empty() || !self.changed.is_empty();
+        self.agenda
+            .next_ms(lines_wait || !self.undelivered.is_empty())
     }
 }

@@ -146,6 +146,20 @@ fn a_client_is_let_go_once() {
 }
 
 #[test]
+fn an_identity_that_is_used_again_inherits_nothing() {
+    let mut table = Lines::new();
+    join(&mut table, 1, "a");
+    table.give_up(id(1), |_| 7);
+    assert_eq!(delivered(&mut table, &[1]), [Some(7)]);
+    assert!(table.release(id(1)));
+    table.forget(id(1));
+    join(&mut table, 1, "b");
+    assert_eq!(table.take_decided(), [], "the second stands in line");
+    assert_eq!(delivered(&mut table, &[1]), [None]);
+    assert!(table.release(id(1)));
+}
+
+#[test]
 fn alarms_follow_what_the_line_waits_for() {
     let mut table = Lines::new();
     join(&mut table, 1, "a");
@@ -193,6 +207,24 @@ fn what_happens_to_a_key_or_a_database_is_noted() {
     assert!(table.note_db(None));
     table.leave(id(1));
     assert_eq!(table.take_lines(0), [here]);
+}
+
+#[test]
+fn a_job_gets_what_was_noted_and_nothing_that_is_merely_due() {
+    let mut table = Lines::new();
+    table.join(0, b"due", id(1), Caller("a"), 1000);
+    let due = table.line(0, b"due").unwrap();
+    table.set_until(due, Some(500), Some(501));
+    table.join(0, b"k", id(2), Caller("a"), 1000);
+    let noted = line(&table);
+    table.note(0, b"k");
+    assert_eq!(table.take_noted(), [noted]);
+    assert_eq!(table.take_noted(), []);
+    table.note(0, b"k");
+    table.postpone();
+    assert_eq!(table.take_noted(), []);
+    assert_eq!(table.next_ms(), Some(0));
+    assert_eq!(table.take_lines(501), [due, noted]);
 }
 
 /// The model: parties of one line in order of arrival, each a name and its calls.

@@ -16,6 +16,7 @@ mod support;
 mod access;
 mod caller;
 mod capacity;
+mod cl_throttle;
 mod concurrency;
 mod contexts;
 mod errors;

@@ -5,6 +5,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `module.rs` | builds the `.so` once a process |
+//! | `process.rs` | the process of a server: started, ready, killed |
 //! | `server.rs` | a server of one's own: start, restart, crash detection |
 //! | `resp.rs` | a raw connection: exact frames of RESP2 and RESP3 |
 //! | `replication.rs` | what a primary propagates, command by command |
@@ -13,7 +14,9 @@
 //!
 //! Environment: `APPKIT_SERVER` is the executable to test (default `redis-server`; a wrapper
 //! script must `exec` the server, so that the child's process id is the server's own),
-//! `APPKIT_MODULE` a ready-made module (default: built from this source tree).
+//! `APPKIT_MODULE` a ready-made module (default: built from this source tree). For a server that runs
+//! under a tool, `APPKIT_DEADLINE_FACTOR=20` stretches the deadlines, and `APPKIT_SHUTDOWN=1` lets each
+//! server end by itself instead of killing it, so that the tool comes to its conclusions.
 
 // Each suite is a crate of its own and uses its own part of this module.
 #![allow(dead_code, unused_imports)]
@@ -29,6 +32,7 @@
 mod introspection;
 mod keyspace;
 mod module;
+mod process;
 mod replication;
 mod resp;
 mod server;
@@ -50,15 +54,20 @@ pub use server::{Builder, Server, Stop};
 /// by a test that fails.
 pub const DEADLINE: Duration = Duration::from_secs(15);
 
-/// Polls `condition` until it holds; fails the test, naming `what`, after [`DEADLINE`].
+/// [`DEADLINE`], stretched for a slow server.
+pub fn deadline() -> Duration {
+    let factor = std::env::var("APPKIT_DEADLINE_FACTOR").ok();
+    let factor = factor.map_or(1, |factor| factor.parse().expect("a whole number"));
+    DEADLINE * factor
+}
+
+/// Polls `condition` until it holds; fails the test, naming `what`, after [`deadline`].
 #[track_caller]
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(
-            started.elapsed() < DEADLINE,
-            "waited {DEADLINE:?} in vain: {what}"
-        );
+        let waited = started.elapsed();
+        assert!(waited < deadline(), "waited {waited:?} in vain: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

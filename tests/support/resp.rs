@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use redis::ProtocolVersion as Protocol;
 
-use super::DEADLINE;
+use super::deadline;
 
 /// One frame. `Nil` keeps no kind: RESP2's two nulls and RESP3's one mean the same to a test.
 #[derive(Clone, PartialEq, Eq)]
@@ -149,7 +149,7 @@ pub fn words(line: &str) -> redis::Cmd {
     command
 }
 
-/// One raw connection. Reads give up after [`DEADLINE`], so a missing reply fails its test.
+/// One raw connection. Reads give up after [`deadline`], so a missing reply fails its test.
 pub struct Client {
     stream: BufReader<TcpStream>,
     pushes: VecDeque<Reply>,
@@ -168,7 +168,7 @@ impl Client {
     pub fn open(port: u16) -> std::io::Result<Client> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.set_read_timeout(Some(deadline()))?;
         Ok(Client {
             stream: BufReader::new(stream),
             pushes: VecDeque::new(),
@@ -243,6 +243,15 @@ impl Client {
 
     pub fn try_frame(&mut self) -> std::io::Result<Reply> {
         read_frame(&mut self.stream)
+    }
+
+    /// Whether something has arrived that was not read yet. Does not wait.
+    pub fn has_reply(&self) -> bool {
+        let stream = self.stream.get_ref();
+        stream.set_nonblocking(true).expect("a socket");
+        let arrived = matches!(stream.peek(&mut [0]), Ok(bytes) if bytes > 0);
+        stream.set_nonblocking(false).expect("a socket");
+        arrived || !self.stream.buffer().is_empty()
     }
 
     pub fn set_read_timeout(&self, timeout: Duration) {

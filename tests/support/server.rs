@@ -3,15 +3,14 @@
 //! A [`Server`] is killed when it goes out of scope. If it has crashed by then, or logged a crash
 //! report, the test fails; if the test fails for another reason, the end of the log is shown.
 
-use std::fs::{File, OpenOptions};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use redis::ProtocolVersion as Protocol;
 
-use super::{Client, DEADLINE, Reply, eventually, info, module_path};
+use super::process::{CONFIG, LOG, free_port, kill, read, spawn, wait_until_ready};
+use super::{Client, Reply, deadline, eventually, info, module_path};
 
 /// What a server is started with. Kept by the server, so that a restart can change some of it.
 #[derive(Clone, Default)]
@@ -140,80 +139,9 @@ impl Builder {
     }
 }
 
-const LOG: &str = "server.log";
-const CONFIG: &str = "redis.conf";
 /// Redis and Valkey put their own name before it.
 const CRASH_REPORT: &str = " BUG REPORT START";
 const SHOWN_LINES: usize = 60;
-
-fn read(path: &Path) -> String {
-    String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("a bound port").port()
-}
-
-fn spawn(dir: &Path) -> Child {
-    let log: File = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(dir.join(LOG))
-        .expect("the log opens");
-    let program = std::env::var_os("APPKIT_SERVER").unwrap_or_else(|| "redis-server".into());
-    Command::new(&program)
-        .arg(dir.join(CONFIG))
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().expect("a second handle of the log"))
-        .stderr(log)
-        .spawn()
-        .unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()))
-}
-
-/// True once the process answers PING from `dir`; false if it ends before that.
-fn wait_until_ready(child: &mut Child, dir: &Path, port: u16) -> bool {
-    let started = Instant::now();
-    loop {
-        if child.try_wait().expect("the child can be asked").is_some() {
-            return false;
-        }
-        if serves(dir, port) {
-            return true;
-        }
-        if started.elapsed() > DEADLINE {
-            kill(child);
-            panic!("no PONG within {DEADLINE:?}:\n{}", read(&dir.join(LOG)));
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// Whether the server on `port` is ready and is the one of `dir`: with a port lost to another
-/// test's server, the PONG would be a stranger's.
-fn serves(dir: &Path, port: u16) -> bool {
-    let Ok(mut client) = Client::open(port) else {
-        return false;
-    };
-    let mut ask = |line: &str| {
-        client.write(&super::words(line).get_packed_command());
-        client.try_frame().unwrap_or(Reply::Nil)
-    };
-    if ask("PING") != Reply::Simple("PONG".into()) {
-        return false;
-    }
-    let Some(Reply::Bulk(its_dir)) = ask("CONFIG GET dir").items().get(1).cloned() else {
-        return false;
-    };
-    let its_dir = PathBuf::from(String::from_utf8_lossy(&its_dir).into_owned());
-    std::fs::canonicalize(dir).is_ok_and(|dir| dir == its_dir)
-}
-
-fn kill(child: &mut Child) {
-    // Fails only where the process has ended already.
-    let _ = child.kill();
-    let _ = child.wait();
-}
 
 /// A running server.
 pub struct Server {
@@ -293,6 +221,28 @@ impl Server {
         self.log()
     }
 
+    /// Ends the server for good, with SIGKILL.
+    #[track_caller]
+    pub fn kill(mut self) {
+        self.assert_healthy();
+        self.crash_expected = true;
+        kill(&mut self.child);
+    }
+
+    /// Waits for the end of a server that was asked to shut down, and says how it ended.
+    #[track_caller]
+    pub fn wait_for_end(mut self) -> ExitStatus {
+        eventually("the server ends", || self.has_ended().is_some());
+        assert!(!self.log().contains(CRASH_REPORT), "{}", self.end_of_log());
+        self.crash_expected = true;
+        self.has_ended().expect("it has ended")
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     fn stop(&mut self, stop: Stop) {
         let command = match stop {
             Stop::Save => "SHUTDOWN SAVE",
@@ -339,6 +289,21 @@ impl Server {
         }
     }
 
+    /// Asks the server to end, and waits for that as long as anything may take.
+    fn shut_down(&mut self) {
+        let Ok(mut client) = Client::open(self.port) else {
+            return;
+        };
+        client.write(&super::words("SHUTDOWN NOSAVE NOW FORCE").get_packed_command());
+        if client.try_frame().is_ok() {
+            return; // A refusal: only the end of the connection is a yes.
+        }
+        let started = Instant::now();
+        while started.elapsed() < deadline() && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     fn has_ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("the child can be asked")
     }
@@ -368,6 +333,9 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let complaint = self.complaint();
+        if complaint.is_none() && std::env::var_os("APPKIT_SHUTDOWN").is_some() {
+            self.shut_down();
+        }
         kill(&mut self.child);
         if std::thread::panicking() {
             eprintln!("{}\n{}", complaint.unwrap_or_default(), self.end_of_log());

@@ -1,4 +1,4 @@
-// Starts the app on PORT (3000) of this machine, with the users alice and bob, password `secret`.
+// Starts the app on PORT (3000) of this machine (HOST for others), with the users alice and bob, password `secret`.
 
 import { createApp } from './app.js';
 import { Store } from './db.js';
@@ -10,8 +10,9 @@ for (const name of ['alice', 'bob']) {
 }
 store.putArticle(1, 'Hello', 'The first article.');
 const connections = await connect(process.env.REDIS_URL ?? 'redis://localhost:6379');
-const server = createApp(connections, store).listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () => {
-  console.log(`http://127.0.0.1:${server.address().port}/ (alice or bob, password secret)`);
+const host = process.env.HOST ?? '127.0.0.1';
+const server = createApp(connections, store).listen(Number(process.env.PORT ?? 3000), host, () => {
+  console.log(`http://${host}:${server.address().port}/ (alice or bob, password secret)`);
 });
 
 for (const signal of ['SIGINT', 'SIGTERM']) {

@@ -1,21 +1,24 @@
 //! What the server tells: keys and whole databases that have changed.
 //!
-//! The callbacks only note which lines to look at. The look itself comes behind the command that was
+//! What the module keeps in [`Memory`] about keys is told at once: behind a change, in the same
+//! pipeline or transaction, nothing may go by what was before. As for lines, the callbacks only note
+//! which of them to look at. The look itself comes behind the command that was
 //! the cause, whole transactions and scripts included: as a job of the server where it knows such
 //! jobs (7.2 and newer), else by a timer that fires before the next command of any client is read.
 
 use std::cell::Cell;
+use std::ffi::CStr;
 use std::os::raw::{c_char, c_int, c_void};
 
 use redis_module::raw;
 
 use super::super::api::rm;
-use super::super::call::string_bytes;
+use super::super::call::{Call, string_bytes};
 use super::blocking::shielded;
 use super::family::Family;
 use super::lines::Lines;
 use super::main_thread::MainThread;
-use super::tick;
+use super::{slots, tick};
 
 /// The lines of some family.
 pub trait AnyLines: Sync {
@@ -28,17 +31,36 @@ pub trait AnyLines: Sync {
     /// How many clients the server holds for these lines.
     fn waiters(&self) -> usize;
 
-    /// Moves the lines that may move.
+    /// Moves the lines that were noted, and looks at no other key.
     ///
     /// # Safety
     /// `ctx` is that of a job behind an event.
-    unsafe fn work(&self, ctx: *mut raw::RedisModuleCtx);
+    unsafe fn move_noted(&self, ctx: *mut raw::RedisModuleCtx);
+
+    /// Leaves what was noted to the timer.
+    fn postpone(&self);
 
     /// Sets the timer for what is due next.
     ///
     /// # Safety
     /// `ctx` is that of a running callback.
     unsafe fn wake_up(&self, ctx: *mut raw::RedisModuleCtx);
+}
+
+/// What a family keeps in memory about keys and has to forget when others change them.
+pub trait Memory: Sync {
+    /// Whether there is nothing to forget.
+    fn is_empty(&self) -> bool;
+
+    /// The key was taken away on purpose: not by its expiry, not by eviction.
+    fn key_removed(&self, db: c_int, key: &[u8]);
+
+    /// The key has a new value.
+    fn key_written(&self, db: c_int, key: &[u8]);
+
+    /// The database (or with `None` each of them) has other contents, or somebody else is in charge
+    /// of them now.
+    fn database_replaced(&self, db: Option<c_int>);
 }
 
 impl<F: Family> AnyLines for Lines<F> {
@@ -54,9 +76,13 @@ impl<F: Family> AnyLines for Lines<F> {
         self.with(|table| table.len())
     }
 
-    unsafe fn work(&self, ctx: *mut raw::RedisModuleCtx) {
+    unsafe fn move_noted(&self, ctx: *mut raw::RedisModuleCtx) {
         // SAFETY: as the caller vouches.
-        unsafe { tick::work::<F>(ctx) }
+        unsafe { tick::move_noted::<F>(ctx) }
+    }
+
+    fn postpone(&self) {
+        self.with(|table| table.postpone());
     }
 
     unsafe fn wake_up(&self, ctx: *mut raw::RedisModuleCtx) {
@@ -67,13 +93,16 @@ impl<F: Family> AnyLines for Lines<F> {
 
 struct State {
     families: Cell<&'static [&'static dyn AnyLines]>,
-    subscribed: Cell<bool>,
+    memory: Cell<Option<&'static dyn Memory>>,
+    /// The classes of events that are listened to.
+    subscribed: Cell<c_int>,
     job_is_due: Cell<bool>,
 }
 
 static STATE: MainThread<State> = MainThread::new(State {
     families: Cell::new(&[]),
-    subscribed: Cell::new(false),
+    memory: Cell::new(None),
+    subscribed: Cell::new(0),
     job_is_due: Cell::new(false),
 });
 
@@ -95,9 +124,12 @@ pub unsafe fn set_up(
     families: &'static [&'static dyn AnyLines],
 ) -> Result<(), String> {
     STATE.families.set(families);
+    // SAFETY: as the caller vouches.
+    unsafe { slots::set_up() };
     for id in [
         raw::REDISMODULE_EVENT_FLUSHDB,
         raw::REDISMODULE_EVENT_SWAPDB,
+        raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
     ] {
         let event = raw::RedisModuleEvent { id, dataver: 1 };
         // SAFETY: as the caller vouches.
@@ -109,46 +141,85 @@ pub unsafe fn set_up(
             ))
         };
         if status != raw::REDISMODULE_OK as c_int {
-            return Err("the server does not tell when a database is flushed or swapped".into());
+            return Err(
+                "the server does not tell when a database is flushed or swapped, or its own role"
+                    .into(),
+            );
         }
     }
     Ok(())
 }
 
-/// Listens to what frees a key or moves its end. From the first waiter on, not from load: once it is
-/// done, every such event costs something, whoever waits.
+/// Gives back the memory of what was remembered.
+pub fn unload() {
+    memory().inspect(|memory| memory.database_replaced(None));
+}
+
+/// The classes of what frees a key or moves its end.
+pub const ENDS_OF_KEYS: c_int = raw::REDISMODULE_NOTIFY_GENERIC
+    | raw::REDISMODULE_NOTIFY_EXPIRED
+    | raw::REDISMODULE_NOTIFY_EVICTED;
+
+/// The classes of what writes a string or removes a key on purpose. Those of other types are left
+/// out, as each costs every command of its type: a value of another type is in the way of strings by
+/// itself, and it is removed by what these tell about.
+const STRINGS: c_int = raw::REDISMODULE_NOTIFY_GENERIC | raw::REDISMODULE_NOTIFY_STRING;
+
+/// Listens to classes of events. From the first waiter or lease on, not from load: once it is done,
+/// every such event costs something, whoever waits, and there is no way back.
 ///
 /// # Safety
 /// `ctx` is that of a running callback.
-pub unsafe fn subscribe(ctx: *mut raw::RedisModuleCtx) {
-    if STATE.subscribed.replace(true) {
+pub unsafe fn subscribe(ctx: *mut raw::RedisModuleCtx, classes: c_int) {
+    let before = STATE.subscribed.get();
+    // No class twice: a second subscription would tell, and cost, everything twice.
+    let new = classes & !before;
+    if new == 0 {
         return;
     }
-    let classes = raw::REDISMODULE_NOTIFY_GENERIC
-        | raw::REDISMODULE_NOTIFY_EXPIRED
-        | raw::REDISMODULE_NOTIFY_EVICTED;
+    STATE.subscribed.set(before | new);
     // SAFETY: as the caller vouches.
     unsafe {
         rm!(RedisModule_SubscribeToKeyspaceEvents(
             ctx,
-            classes,
+            new,
             Some(on_key_event)
         ))
     };
 }
 
+impl Call<'_> {
+    /// Tells `memory`, from now on, of all changes to keys that may hold strings.
+    pub fn remember_changes(&self, memory: &'static dyn Memory) {
+        STATE.memory.set(Some(memory));
+        // SAFETY: the context is that of the running callback.
+        unsafe { subscribe(self.ctx, STRINGS) };
+    }
+}
+
+fn memory() -> Option<&'static dyn Memory> {
+    STATE.memory.get().filter(|memory| !memory.is_empty())
+}
+
 unsafe extern "C" fn on_key_event(
     ctx: *mut raw::RedisModuleCtx,
-    _class: c_int,
-    _event: *const c_char,
+    class: c_int,
+    event: *const c_char,
     key: *mut raw::RedisModuleString,
 ) -> c_int {
-    // SAFETY: the context and the key are those of this callback.
+    // SAFETY: the context and the key are those of this callback, and events are C strings.
     shielded(|| unsafe {
-        if waiters() == 0 {
+        let (memory, somebody_waits) = (memory(), waiters() != 0);
+        if memory.is_none() && !somebody_waits {
             return;
         }
         let (db, key) = (rm!(RedisModule_GetSelectedDb(ctx)), string_bytes(key));
+        if let Some(memory) = memory {
+            tell(memory, db, key, class, CStr::from_ptr(event));
+        }
+        if !somebody_waits {
+            return;
+        }
         let mut noted = false;
         for lines in families() {
             noted |= lines.note(db, key);
@@ -160,6 +231,17 @@ unsafe extern "C" fn on_key_event(
     raw::REDISMODULE_OK as c_int
 }
 
+fn tell(memory: &dyn Memory, db: c_int, key: &[u8], class: c_int, event: &CStr) {
+    if class & STRINGS == 0 {
+        return; // An expiry or an eviction: nobody has decided on it.
+    }
+    match event.to_bytes() {
+        b"expire" | b"persist" => {}
+        b"del" | b"rename_from" | b"move_from" => memory.key_removed(db, key),
+        _ => memory.key_written(db, key),
+    }
+}
+
 unsafe extern "C" fn on_server_event(
     ctx: *mut raw::RedisModuleCtx,
     event: raw::RedisModuleEvent,
@@ -168,6 +250,11 @@ unsafe extern "C" fn on_server_event(
 ) {
     // SAFETY: the context is that of this callback, and the event says what `data` is.
     shielded(|| unsafe {
+        if event.id == raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED {
+            // Those who wait are disconnected by the server.
+            memory().inspect(|memory| memory.database_replaced(None));
+            return;
+        }
         let noted = if event.id == raw::REDISMODULE_EVENT_SWAPDB {
             let swapped = &*data.cast::<raw::RedisModuleSwapDbInfo>();
             let noted = note_db(Some(swapped.dbnum_first));
@@ -185,6 +272,7 @@ unsafe extern "C" fn on_server_event(
 }
 
 fn note_db(db: Option<c_int>) -> bool {
+    memory().inspect(|memory| memory.database_replaced(db));
     let mut noted = false;
     for lines in families() {
         noted |= lines.note_db(db);
@@ -207,6 +295,7 @@ unsafe fn schedule(ctx: *mut raw::RedisModuleCtx) {
     });
     STATE.job_is_due.set(added);
     if !added {
+        families().iter().for_each(|lines| lines.postpone());
         // SAFETY: as above.
         unsafe { wake_up(ctx) };
     }
@@ -221,12 +310,15 @@ unsafe fn wake_up(ctx: *mut raw::RedisModuleCtx) {
     }
 }
 
+/// Runs behind the cause of an event; behind an expiry that is in the middle of the server's own walk
+/// through keys that run out. There the server has the next key already in its hands, so a job must
+/// not make another key run out by looking at it: Redis 8 died of that.
 unsafe extern "C" fn job(ctx: *mut raw::RedisModuleCtx, _data: *mut c_void) {
     STATE.job_is_due.set(false);
     // SAFETY: the context is that of this callback.
     shielded(|| unsafe {
         for lines in families() {
-            lines.work(ctx);
+            lines.move_noted(ctx);
         }
     });
     // SAFETY: as above. The answers go out by the timer: other commands of a pipeline may follow.

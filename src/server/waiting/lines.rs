@@ -82,6 +82,11 @@ impl<F: Family> Line<F> {
         F::lines().with(|table| table.answer_named(self.id, name, Answer::Decided(answer)))
     }
 
+    /// Answers the first in line with an error.
+    pub fn fail_head(self, error: Error) {
+        F::lines().with(|table| table.answer_head(self.id, Answer::Failed(error)));
+    }
+
     /// How many stand in line.
     pub fn len(self) -> usize {
         F::lines().with(|table| table.parties(self.id))
@@ -169,7 +174,7 @@ impl<F: Family> Lines<F> {
         };
         // SAFETY: the context is that of the running command.
         let blocked = unsafe {
-            events::subscribe(call.ctx);
+            events::subscribe(call.ctx, events::ENDS_OF_KEYS);
             blocking::block::<F>(call.ctx)
         };
         let Some(id) = blocked else { return false };
@@ -179,6 +184,19 @@ impl<F: Family> Lines<F> {
         // SAFETY: as above.
         unsafe { self.arm(call.ctx) };
         true
+    }
+
+    /// Something happened to the key at argument `index` of `call` of which the server tells nobody:
+    /// its line, if there is one, is looked at behind the command.
+    pub fn look_again(&self, call: &Call<'_>, index: usize) {
+        if self.with(|table| table.len()) == 0 {
+            return;
+        }
+        let (db, key) = (call.db(), call.get(index).unwrap_or_default());
+        if self.with(|table| table.note(db, key)) {
+            // SAFETY: the context is that of the running callback.
+            unsafe { self.arm(call.ctx) };
+        }
     }
 
     /// Answers the one who stands in line for the key of `call` as `name`, if somebody does.

@@ -27,6 +27,7 @@ mod tick;
 
 pub use family::{Family, KEY};
 pub use lines::{Line, Lines};
+pub use main_thread::MainThread;
 
-pub use events::AnyLines;
-pub(super) use events::set_up;
+pub use events::{AnyLines, Memory};
+pub(super) use events::{set_up, unload};

@@ -2,14 +2,23 @@
 //!
 //! A low-level write into a slot of another node succeeds silently; a command through the server's
 //! own door is refused. So that door is knocked at before anything is written outside a command.
+//!
+//! Who owns the slot is in `CLUSTER SLOTS`, but Valkey 8 dies of that question from a module: it looks
+//! at the connection of whoever asks, and a module has none. There the answer is `TRYAGAIN`, and the
+//! server tells the client who asks again.
 
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
 use std::io::ErrorKind;
 
 use redis_module::raw;
 
+use super::super::answer::Answer;
 use super::super::api::rm;
+use super::super::load::HANDLE_ATOMIC_SLOT_MIGRATION;
 use super::super::string::ServerString;
 use super::gate::in_cluster;
+use super::main_thread::MainThread;
 use crate::error::Error;
 
 /// `Ok` if this node serves `key` now, else the error that makes cluster clients ask the right one.
@@ -40,12 +49,40 @@ pub unsafe fn check(ctx: *mut raw::RedisModuleCtx, key: &ServerString) -> Result
     }
 }
 
-/// `MOVED` to the node that owns the slot. `TRYAGAIN` while this node still owns it and the key has
-/// left: the server then answers `ASK` itself.
+/// Whether the server can be asked who owns a slot.
+static OWNERS_ARE_KNOWN: MainThread<Cell<bool>> = MainThread::new(Cell::new(false));
+
+/// Finds out what the server can be asked.
+///
+/// # Safety
+/// In the module's load callback.
+pub unsafe fn set_up() {
+    // A server that moves slots as a whole is Valkey 9 or newer, which was tried.
+    // SAFETY: the pointers are the server's; the name ends with NUL, and there is room for a pointer.
+    let known = unsafe {
+        let options = raw::RedisModule_GetModuleOptionsAll.map_or(0, |options| options());
+        let mut call = std::ptr::null_mut::<c_void>();
+        let found = raw::RedisModule_GetApi.is_some_and(|get_api| {
+            let status = get_api(
+                c"ValkeyModule_Call".as_ptr(),
+                std::ptr::from_mut(&mut call).cast(),
+            );
+            status == raw::REDISMODULE_OK as c_int
+        });
+        !found || options & HANDLE_ATOMIC_SLOT_MIGRATION != 0
+    };
+    OWNERS_ARE_KNOWN.set(known);
+}
+
+/// `MOVED` to the node that owns the slot. `TRYAGAIN` where that is not known, and while this node
+/// still owns it and the key has left: the server then answers `ASK` itself.
 ///
 /// # Safety
 /// `ctx` is that of a running callback.
 unsafe fn redirection(ctx: *mut raw::RedisModuleCtx, key: &ServerString) -> Error {
+    if !OWNERS_ARE_KNOWN.get() {
+        return Error::TryAgain;
+    }
     // SAFETY: as the caller vouches.
     let moved = unsafe { owner(ctx, key) };
     moved.map_or(Error::TryAgain, |(slot, endpoint)| Error::Moved {
@@ -96,65 +133,4 @@ unsafe fn owner(ctx: *mut raw::RedisModuleCtx, key: &ServerString) -> Option<(i6
     }
     let host = String::from_utf8_lossy(node.element(0)?.bytes()).into_owned();
     Some((slot, format!("{host}:{}", node.element(1)?.integer())))
-}
-
-/// An answer of the server, freed when dropped.
-struct Answer(*mut raw::RedisModuleCallReply);
-
-impl Answer {
-    /// # Safety
-    /// `reply` is null, or valid and the caller's to free.
-    unsafe fn new(reply: *mut raw::RedisModuleCallReply) -> Option<Answer> {
-        // Lazily: an `Answer` of null must not even be dropped.
-        (!reply.is_null()).then(|| Answer(reply))
-    }
-
-    fn part(&self) -> Part<'_> {
-        Part(self.0, std::marker::PhantomData)
-    }
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        // SAFETY: the reply is ours and dropped only here.
-        unsafe { rm!(RedisModule_FreeCallReply(self.0)) }
-    }
-}
-
-/// An answer or a part of one, which the answer owns.
-struct Part<'a>(
-    *mut raw::RedisModuleCallReply,
-    std::marker::PhantomData<&'a Answer>,
-);
-
-// SAFETY, for every call below: the part is valid while the answer is. The server checks its type and
-// answers 0 or null for another.
-impl Part<'_> {
-    fn len(&self) -> usize {
-        // SAFETY: see above.
-        unsafe { rm!(RedisModule_CallReplyLength(self.0)) }
-    }
-
-    fn element(&self, index: usize) -> Option<Self> {
-        // SAFETY: see above.
-        let element = unsafe { rm!(RedisModule_CallReplyArrayElement(self.0, index)) };
-        (!element.is_null()).then_some(Part(element, std::marker::PhantomData))
-    }
-
-    fn integer(&self) -> i64 {
-        // SAFETY: see above.
-        unsafe { rm!(RedisModule_CallReplyInteger(self.0)) }
-    }
-
-    /// The bytes of a string; empty for anything else.
-    fn bytes(&self) -> &[u8] {
-        let mut len = 0;
-        // SAFETY: see above.
-        let start = unsafe { rm!(RedisModule_CallReplyStringPtr(self.0, &mut len)) };
-        if start.is_null() {
-            return &[];
-        }
-        // SAFETY: the server gave start and length; the bytes live as long as the answer.
-        unsafe { std::slice::from_raw_parts(start.cast(), len) }
-    }
 }

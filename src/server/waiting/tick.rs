@@ -23,7 +23,7 @@ pub unsafe extern "C" fn on_timer<F: Family>(ctx: *mut raw::RedisModuleCtx, _dat
     // SAFETY: the context is that of this callback.
     shielded(|| unsafe {
         F::lines().disarmed();
-        work::<F>(ctx);
+        move_all::<F>(ctx);
         end_waits::<F>(ctx);
         // No command runs between a timer and the server's look at the clients let go, so nothing
         // comes between an answer and its client here.
@@ -35,11 +35,11 @@ pub unsafe extern "C" fn on_timer<F: Family>(ctx: *mut raw::RedisModuleCtx, _dat
     shielded(|| unsafe { F::lines().arm(ctx) });
 }
 
-/// Moves all lines that may move. The one path to a write outside a client's own command.
+/// Moves all lines that may move.
 ///
 /// # Safety
-/// `ctx` is that of a timer or of a job behind an event.
-pub unsafe fn work<F: Family>(ctx: *mut raw::RedisModuleCtx) {
+/// `ctx` is that of a timer.
+unsafe fn move_all<F: Family>(ctx: *mut raw::RedisModuleCtx) {
     let lines = F::lines();
     let now_ms = clock_us() / 1000;
     // SAFETY: as the caller vouches.
@@ -59,6 +59,24 @@ pub unsafe fn work<F: Family>(ctx: *mut raw::RedisModuleCtx) {
                 table.take_lines(now_ms);
                 table.hold_off(now_ms.saturating_add(RETRY_MS));
             }),
+        }
+    }
+}
+
+/// Moves the lines that were noted, and looks at no other key.
+///
+/// # Safety
+/// `ctx` is that of a job behind an event.
+pub unsafe fn move_noted<F: Family>(ctx: *mut raw::RedisModuleCtx) {
+    let lines = F::lines();
+    // SAFETY: as the caller vouches.
+    unsafe {
+        if gate(ctx) == Gate::Open {
+            for line in lines.with(|table| table.take_noted()) {
+                advance::<F>(ctx, line);
+            }
+        } else {
+            lines.with(|table| table.postpone());
         }
     }
 }
