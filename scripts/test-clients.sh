@@ -24,6 +24,7 @@ java|java mvn|mvn -q -B dependency:resolve dependency:resolve-plugins|3
 rust|cargo|cargo fetch --locked --quiet|5
 webapp-node|node npm|npm ci --silent|-
 express-session-store|node npm|npm ci --silent|-
+webapp-go|go|go mod download|-
 django-sessions|python3|python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt|-
 '
 server=${APPKIT_SERVER:-redis-server}
