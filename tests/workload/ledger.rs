@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use super::cache::TWO_LOADERS;
 use super::{Mark, Tally};
@@ -18,25 +19,38 @@ pub struct Finding {
 
 /// Broken promises, as workers notice them.
 #[derive(Default)]
-pub struct Ledger(Mutex<Vec<Finding>>);
+pub struct Ledger {
+    findings: Mutex<Vec<Finding>>,
+    growth_ms: AtomicU64,
+}
 
 impl Ledger {
+    /// What is done to the servers may make lifetimes longer by that much.
+    pub fn lifetimes_may_grow(&self, by: Duration) {
+        self.growth_ms
+            .store(by.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    pub fn growth(&self) -> Duration {
+        Duration::from_millis(self.growth_ms.load(Ordering::Relaxed))
+    }
+
     pub fn broken(&self, kind: &'static str, promised_at: Instant, text: String) {
         let finding = Finding {
             kind,
             promised_at,
             text,
         };
-        self.0.lock().expect("no failure").push(finding);
+        self.findings.lock().expect("no failure").push(finding);
     }
 
     pub fn kinds(&self) -> BTreeSet<&'static str> {
-        let findings = self.0.lock().expect("no failure");
+        let findings = self.findings.lock().expect("no failure");
         findings.iter().map(|finding| finding.kind).collect()
     }
 
     pub fn take(&self) -> Vec<Finding> {
-        std::mem::take(&mut *self.0.lock().expect("no failure"))
+        std::mem::take(&mut *self.findings.lock().expect("no failure"))
     }
 }
 

@@ -323,7 +323,7 @@ impl Keeper {
         }
         let ttl = info.map_or(0, |info| info["ttl_ms"] as u64);
         let end = sent + Duration::from_millis(ttl);
-        if fence == Some(hold.fence) && end > hold.at_most_until {
+        if fence == Some(hold.fence) && end > hold.at_most_until + ledger.growth() {
             let text = format!("{key}: {ttl} ms left, more than its lifetime allows");
             ledger.broken("held too long", kept.since, text);
         }

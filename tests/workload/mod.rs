@@ -116,6 +116,11 @@ impl Load {
         Load { shared, threads }
     }
 
+    /// What is done to the servers may make lifetimes longer by that much.
+    pub fn lifetimes_may_grow(&self, by: Duration) {
+        self.shared.ledger.lifetimes_may_grow(by);
+    }
+
     /// Waits until nothing is under way and keeps it so as long as the guard lives.
     pub fn quiet(&self) -> RwLockWriteGuard<'_, ()> {
         self.shared.steps.write().expect("no worker has failed")
