@@ -41,6 +41,7 @@ impl Fuzzer {
     pub fn start(seed: u64) -> Fuzzer {
         let options = || {
             Server::builder()
+                .module_args("appkit.cl-throttle yes")
                 // Every call passes through the slow log, redaction included.
                 .config("slowlog-log-slower-than 0")
                 .config("repl-backlog-size 64kb")

@@ -19,8 +19,12 @@ pub struct Neighbours {
 impl Neighbours {
     pub fn read(client: &mut Client) -> Neighbours {
         let settings = client.run("CONFIG GET appkit.*").pairs().into_iter();
+        let mut settings: Vec<_> = settings.map(|(name, value)| (name, value.text())).collect();
+        // Those that are for good from the start on are not for here.
+        settings
+            .retain(|(name, value)| !client.run(&format!("CONFIG SET {name} {value}")).is_error());
         Neighbours {
-            settings: settings.map(|(name, value)| (name, value.text())).collect(),
+            settings,
             field_expiry: server_has(client, "HPEXPIRE"),
             moves: !loses_its_database(client),
         }

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use crate::support::{Reply, Server, eventually};
 use crate::workload::{Load, direct};
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 10] = [
     "change lost",
+    "held too long",
     "hold lost",
     "limit exceeded",
+    "session came back",
     "session lost",
     "stale value",
     "two holders",
@@ -53,6 +55,9 @@ fn broken_promises_are_noticed() {
                 .arg(past.bytes())
                 .arg("REPLACE");
             redis.call(&restore).ok();
+        }
+        for number in 0..WORKERS {
+            redis.run(&format!("PEXPIRE kept:{number}:0 3600000")).int();
         }
         pause();
         missing = KINDS

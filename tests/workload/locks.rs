@@ -45,6 +45,9 @@ fn lock(caller: &mut Caller, key: &str, token: &str, life_ms: u64, wait_ms: u64)
     })
 }
 
+/// The reply of `APP.LOCK.INFO`.
+type LockInfo = BTreeMap<String, i64>;
+
 /// What became of an attempt to take a lock.
 enum Attempt {
     Held(Hold),
@@ -295,39 +298,33 @@ impl Keeper {
 
     fn look(&mut self, slot: u64, caller: &mut Caller, ledger: &Ledger) {
         let key = format!("{}{slot}", self.prefix);
+        let sent = Instant::now();
         let info = caller.run(&format!("APP.LOCK.INFO {key}"));
-        let Some(info) = info.reply::<Option<BTreeMap<String, i64>>>() else {
+        let Some(info) = info.reply::<Option<LockInfo>>() else {
             return;
         };
-        if !self.is_kept(slot, info, ledger) {
+        if !self.is_kept(slot, sent, info, ledger) {
             self.held.remove(&slot);
         }
     }
 
-    /// Judges what `APP.LOCK.INFO` says of a hold.
-    fn is_kept(&self, slot: u64, info: Option<BTreeMap<String, i64>>, ledger: &Ledger) -> bool {
-        let Some((kept, hold)) = self
-            .held
-            .get(&slot)
-            .and_then(|kept| Some((kept, kept.hold?)))
-        else {
+    /// Judges what `APP.LOCK.INFO`, asked for at `sent`, says of a hold.
+    fn is_kept(&self, slot: u64, sent: Instant, info: Option<LockInfo>, ledger: &Ledger) -> bool {
+        let kept = self.held.get(&slot);
+        let Some((kept, hold)) = kept.and_then(|kept| Some((kept, kept.hold?))) else {
             return true;
         };
-        let (now, key) = (Instant::now(), format!("{}{slot}", self.prefix));
+        let key = format!("{}{slot}", self.prefix);
         let fence = info.as_ref().map(|info| info["fence"] as u64);
-        if now < hold.surely_until && fence != Some(hold.fence) {
-            ledger.broken(
-                "hold lost",
-                kept.since,
-                format!("{key}: {info:?} for {}", hold.fence),
-            );
+        if Instant::now() < hold.surely_until && fence != Some(hold.fence) {
+            let text = format!("{key}: {info:?} for {}", hold.fence);
+            ledger.broken("hold lost", kept.since, text);
             return false;
         }
-        let ttl = info.map_or(Duration::ZERO, |info| {
-            Duration::from_millis(info["ttl_ms"] as u64)
-        });
-        if fence == Some(hold.fence) && now + ttl > hold.at_most_until + Duration::from_secs(1) {
-            let text = format!("{key}: {ttl:?} left, more than its lifetime allows");
+        let ttl = info.map_or(0, |info| info["ttl_ms"] as u64);
+        let end = sent + Duration::from_millis(ttl);
+        if fence == Some(hold.fence) && end > hold.at_most_until {
+            let text = format!("{key}: {ttl} ms left, more than its lifetime allows");
             ledger.broken("held too long", kept.since, text);
         }
         true
@@ -335,8 +332,9 @@ impl Keeper {
 
     pub fn audit(&mut self, caller: &mut Caller, ledger: &Ledger) {
         for slot in self.held.keys() {
+            let sent = Instant::now();
             let info = caller.ask(&format!("APP.LOCK.INFO {}{slot}", self.prefix));
-            self.is_kept(*slot, info, ledger);
+            self.is_kept(*slot, sent, info, ledger);
         }
     }
 }
