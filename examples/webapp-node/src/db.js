@@ -1,9 +1,7 @@
 // The database, SQLite in a file or in memory. Its calls are synchronous.
 
 import { randomBytes, scryptSync, timingSafeEqual } from 'node:crypto';
-import { createRequire } from 'node:module';
-
-const { Database } = createRequire(import.meta.url)('node-sqlite3-wasm');
+import Database from 'libsql';
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, salt BLOB NOT NULL, hash BLOB NOT NULL);
@@ -16,38 +14,48 @@ export class Store {
 
   constructor(file = ':memory:') {
     this.db = new Database(file);
+    // The server and the worker share the file: one that finds it busy tries again for this long.
+    this.db.exec('PRAGMA busy_timeout = 5000');
     this.db.exec(SCHEMA);
+  }
+
+  #run(sql, values) {
+    return this.db.prepare(sql).run(values);
+  }
+
+  #get(sql, values) {
+    return this.db.prepare(sql).get(values);
   }
 
   addUser(name, password) {
     const salt = randomBytes(16);
-    this.db.run('INSERT INTO users (name, salt, hash) VALUES (?, ?, ?)', [name, salt, scryptSync(password, salt, 32)]);
+    this.#run('INSERT INTO users (name, salt, hash) VALUES (?, ?, ?)', [name, salt, scryptSync(password, salt, 32)]);
   }
 
   // The user's number, or null where name or password is wrong.
   checkPassword(name, password) {
-    const user = this.db.get('SELECT id, salt, hash FROM users WHERE name = ?', [name]);
+    const user = this.#get('SELECT id, salt, hash FROM users WHERE name = ?', [name]);
     const hash = scryptSync(password, user?.salt ?? Buffer.alloc(16), 32);
     return user && timingSafeEqual(hash, Buffer.from(user.hash)) ? user.id : null;
   }
 
   userName(id) {
-    return this.db.get('SELECT name FROM users WHERE id = ?', [id])?.name;
+    return this.#get('SELECT name FROM users WHERE id = ?', [id])?.name;
   }
 
   putArticle(id, title, body) {
-    this.db.run('INSERT INTO articles (id, title, body) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET title = excluded.title, body = excluded.body', [id, title, body]);
+    this.#run('INSERT INTO articles (id, title, body) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET title = excluded.title, body = excluded.body', [id, title, body]);
   }
 
   article(id) {
     this.articleReads++;
-    return this.db.get('SELECT title, body FROM articles WHERE id = ?', [id]);
+    return this.#get('SELECT title, body FROM articles WHERE id = ?', [id]);
   }
 
   // Writes a report unless somebody with a newer lock has written it already: a worker whose lock has
   // run out while it was at work cannot overwrite what came after it.
   putReport(name, fence, body) {
-    const { changes } = this.db.run(
+    const { changes } = this.#run(
       `INSERT INTO reports (name, fence, body) VALUES (?, ?, ?)
        ON CONFLICT (name) DO UPDATE SET fence = excluded.fence, body = excluded.body WHERE excluded.fence > fence`,
       [name, fence, body],
@@ -56,7 +64,7 @@ export class Store {
   }
 
   report(name) {
-    return this.db.get('SELECT fence, body FROM reports WHERE name = ?', [name]);
+    return this.#get('SELECT fence, body FROM reports WHERE name = ?', [name]);
   }
 
   close() {

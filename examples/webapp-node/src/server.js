@@ -16,8 +16,11 @@ const server = createApp(connections, store).listen(Number(process.env.PORT ?? 3
 });
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.once(signal, () => server.close(() => {
-    connections.close();
-    store.close();
-  }));
+  process.once(signal, () => {
+    server.close(() => {
+      connections.close();
+      store.close();
+    });
+    server.closeIdleConnections();
+  });
 }

@@ -13,7 +13,7 @@ export async function startApp(t, rules = {}) {
   const store = new Store();
   const names = { alice: `alice-${randomUUID()}`, bob: `bob-${randomUUID()}` };
   // Numbers that no other test has used.
-  store.db.run('INSERT INTO users (id, name, salt, hash) VALUES (?, ?, ?, ?)', [randomInt(2 ** 40), randomUUID(), Buffer.alloc(1), Buffer.alloc(1)]);
+  store.db.prepare('INSERT INTO users (id, name, salt, hash) VALUES (?, ?, ?, ?)').run([randomInt(2 ** 40), randomUUID(), Buffer.alloc(1), Buffer.alloc(1)]);
   for (const name of Object.values(names)) store.addUser(name, 'secret');
   const article = randomInt(2 ** 40);
   store.putArticle(article, 'Hello', 'first');
