@@ -33,19 +33,34 @@ const STORED: &[Event] = &[
     (raw::REDISMODULE_NOTIFY_GENERIC, c"expire"),
 ];
 
+/// An absolute expiry: as the server takes it, and as the text that is replicated. (The server takes
+/// three times as long to make a string of a number.)
+struct Expiry {
+    at: c_longlong,
+    text: Decimal,
+}
+
+impl Expiry {
+    fn new(expires_at_ms: u64) -> Expiry {
+        let at = c_longlong::try_from(expires_at_ms).unwrap_or(c_longlong::MAX);
+        Expiry {
+            at,
+            text: Decimal::new(at.unsigned_abs()),
+        }
+    }
+}
+
 impl Key<'_> {
     /// Stores `value` as a string that expires at `expires_at_ms` (Unix time in milliseconds).
     ///
     /// Replicated as `SET key value PXAT expires_at_ms`. The key must be open for writing.
     pub fn commit_string(self, value: &[u8], expires_at_ms: u64) {
-        let expires_at = c_longlong::try_from(expires_at_ms).unwrap_or(c_longlong::MAX);
-        // As text: the server takes three times as long to make a string of a number.
-        let expires_at_text = Decimal::new(expires_at.unsigned_abs());
-        let expires_at_text = expires_at_text.as_bytes();
+        let expiry = Expiry::new(expires_at_ms);
+        let expiry_text = expiry.text.as_bytes();
         // SAFETY: the key is open for writing; no slice of its value is alive, as `self` is owned.
         unsafe {
             self.write_string(value);
-            rm!(RedisModule_SetAbsExpire(self.handle, expires_at));
+            rm!(RedisModule_SetAbsExpire(self.handle, expiry.at));
             rm!(RedisModule_Replicate(
                 self.call.ctx,
                 c"SET".as_ptr(),
@@ -54,8 +69,8 @@ impl Key<'_> {
                 value.as_ptr(),
                 value.len(),
                 PXAT.as_ptr(),
-                expires_at_text.as_ptr(),
-                expires_at_text.len(),
+                expiry_text.as_ptr(),
+                expiry_text.len(),
             ));
         }
         self.announce(STORED);
@@ -67,14 +82,13 @@ impl Key<'_> {
     /// Replicated as `SET key value PXAT expires_at_ms`. The key must be open for writing.
     pub fn commit_argument(self, index: usize, expires_at_ms: u64) -> Result<(), Error> {
         let value = self.call.handle(index).ok_or(Error::Internal)?;
-        let expires_at = c_longlong::try_from(expires_at_ms).unwrap_or(c_longlong::MAX);
-        let expires_at_text = Decimal::new(expires_at.unsigned_abs());
-        let expires_at_text = expires_at_text.as_bytes();
+        let expiry = Expiry::new(expires_at_ms);
+        let expiry_text = expiry.text.as_bytes();
         // SAFETY: the key is open for writing; no slice of its value is alive, as `self` is owned.
         // The server takes its own references to the value.
         unsafe {
             rm!(RedisModule_StringSet(self.handle, value));
-            rm!(RedisModule_SetAbsExpire(self.handle, expires_at));
+            rm!(RedisModule_SetAbsExpire(self.handle, expiry.at));
             rm!(RedisModule_Replicate(
                 self.call.ctx,
                 c"SET".as_ptr(),
@@ -82,8 +96,8 @@ impl Key<'_> {
                 self.name,
                 value,
                 PXAT.as_ptr(),
-                expires_at_text.as_ptr(),
-                expires_at_text.len(),
+                expiry_text.as_ptr(),
+                expiry_text.len(),
             ));
         }
         self.announce(STORED);
@@ -166,16 +180,18 @@ impl Key<'_> {
     }
 
     fn expire_at(&self, expires_at_ms: u64) {
-        let expires_at = c_longlong::try_from(expires_at_ms).unwrap_or(c_longlong::MAX);
+        let expiry = Expiry::new(expires_at_ms);
+        let expiry_text = expiry.text.as_bytes();
         // SAFETY: the key is open for writing.
         unsafe {
-            rm!(RedisModule_SetAbsExpire(self.handle, expires_at));
+            rm!(RedisModule_SetAbsExpire(self.handle, expiry.at));
             rm!(RedisModule_Replicate(
                 self.call.ctx,
                 c"PEXPIREAT".as_ptr(),
-                c"sl".as_ptr(),
+                c"sb".as_ptr(),
                 self.name,
-                expires_at,
+                expiry_text.as_ptr(),
+                expiry_text.len(),
             ));
         }
     }
