@@ -65,7 +65,11 @@ pub trait Memory: Sync {
 
 impl<F: Family> AnyLines for Lines<F> {
     fn note(&self, db: c_int, key: &[u8]) -> bool {
-        !self.is_quiet() && self.with(|table| table.note(db, key))
+        let moving = self.moving_line();
+        self.with(|table| {
+            let is_ours = moving.is_some() && table.line(db, key) == moving;
+            !is_ours && table.note(db, key)
+        })
     }
 
     fn note_db(&self, db: Option<c_int>) -> bool {
