@@ -180,7 +180,7 @@ unsafe fn listen(
 }
 
 /// Gives back the memory of what was remembered, and is as it was before the load: where the library
-/// stays in memory (musl never takes one out, and others may hold it), the next load finds all this
+/// stays in memory (somebody else may hold it, and some C libraries never let one go), the next load finds all this
 /// again, and a subscription that it believes in is none.
 pub fn unload() {
     memory().inspect(|memory| memory.database_replaced(None));
