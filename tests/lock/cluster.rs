@@ -111,6 +111,16 @@ fn a_node_of_a_cluster_hands_over_its_own_locks() {
 }
 
 #[test]
+fn a_node_hands_over_where_commands_are_renamed() {
+    let cluster = Cluster::start_with(&["rename-command EXISTS \"\"", "rename-command PTTL \"\""]);
+    let (key, _) = cluster.key();
+    let mut redis = cluster.first.client();
+    let mut next = cluster.held_with_waiter(key);
+    redis.run(&format!("DEL {key}")).int();
+    assert!(fence(&mut next) > 0);
+}
+
+#[test]
 fn a_key_that_has_left_with_its_slot_sends_waiters_to_ask_again() {
     let cluster = Cluster::start();
     let (key, slot) = cluster.key();

@@ -8,7 +8,7 @@
 //! server tells the client who asks again.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::io::ErrorKind;
 
 use redis_module::raw;
@@ -21,32 +21,39 @@ use super::gate::in_cluster;
 use super::main_thread::MainThread;
 use crate::error::Error;
 
+/// What only looks at a key. More than one, as an administrator may have renamed or removed some.
+const LOOKS: [&CStr; 3] = [c"EXISTS", c"PTTL", c"TYPE"];
+
 /// `Ok` if this node serves `key` now, else the error that makes cluster clients ask the right one.
 ///
 /// # Safety
 /// `ctx` is that of a running callback; the database of the key is selected.
 pub unsafe fn check(ctx: *mut raw::RedisModuleCtx, key: &ServerString) -> Result<(), Error> {
-    // SAFETY: as the caller vouches; formats match the arguments.
-    unsafe {
-        if !in_cluster(ctx) {
-            return Ok(());
-        }
-        let answer = rm!(RedisModule_Call(
-            ctx,
-            c"EXISTS".as_ptr(),
-            c"s".as_ptr(),
-            key.as_ptr()
-        ));
+    // SAFETY: as the caller vouches.
+    if !unsafe { in_cluster(ctx) } {
+        return Ok(());
+    }
+    for look in LOOKS {
+        // SAFETY: as the caller vouches; the format matches the arguments.
+        let answer = unsafe {
+            let (name, format) = (look.as_ptr(), c"s".as_ptr());
+            rm!(RedisModule_Call(ctx, name, format, key.as_ptr()))
+        };
         // The reason is in errno; read before another call changes it.
         let reason = std::io::Error::last_os_error().kind();
-        match Answer::new(answer) {
-            Some(_) => Ok(()),
-            None => match reason {
-                ErrorKind::NetworkDown | ErrorKind::ReadOnlyFilesystem => Err(Error::ClusterDown),
-                _ => Err(redirection(ctx, key)),
-            },
+        // SAFETY: an answer of the server is the caller's to free.
+        match (unsafe { Answer::new(answer) }, reason) {
+            (Some(_), _) => return Ok(()),
+            // There is no such command.
+            (None, ErrorKind::NotFound) => {}
+            (None, ErrorKind::NetworkDown | ErrorKind::ReadOnlyFilesystem) => {
+                return Err(Error::ClusterDown);
+            }
+            // SAFETY: as the caller vouches.
+            (None, _) => return Err(unsafe { redirection(ctx, key) }),
         }
     }
+    Err(Error::TryAgain)
 }
 
 /// Whether the server can be asked who owns a slot.
