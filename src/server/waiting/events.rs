@@ -183,7 +183,11 @@ unsafe fn listen(
 /// stays in memory (somebody else may hold it, and some C libraries never let one go) the next load
 /// finds all this again, and a subscription that it believes in is none.
 pub fn unload() {
-    memory().inspect(|memory| memory.database_replaced(None));
+    // Also where nothing is remembered: what held it may be there still.
+    STATE
+        .memory
+        .get()
+        .inspect(|memory| memory.database_replaced(None));
     families().iter().for_each(|lines| lines.reset());
     STATE.families.set(&[]);
     STATE.memory.set(None);
