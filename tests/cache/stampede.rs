@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::caller::{LONG, Loaded, counters, fill, load, send_load};
-use crate::support::{Client, Server, eventually, info, words};
+use crate::support::{Client, Server, eventually, info, stretched_ms, words};
 
 const CALLERS: usize = 500;
 
@@ -185,11 +185,12 @@ fn values_that_run_out_while_their_lines_are_served_are_served_or_loaded_anew() 
             counters(&mut redis)["waiting"] == KEYS as u64
         });
         let mut values = vec![words("MULTI")];
-        values.extend((0..KEYS).map(|i| words(&format!("SET {} v PX 1", key(i)))));
+        let life_ms = stretched_ms(1);
+        values.extend((0..KEYS).map(|i| words(&format!("SET {} v PX {life_ms}", key(i)))));
         values.push(words("EXEC"));
         // So that the lines are looked at just when the values run out, a little later each time.
-        let micros = 400 + 40 * (round % 40);
-        values.push(words(&format!("DEBUG SLEEP 0.{micros:06}")));
+        let sleep = life_ms as f64 * (400 + 40 * (round % 40)) as f64 / 1e6;
+        values.push(words(&format!("DEBUG SLEEP {sleep}")));
         redis.pipeline(&values);
         for caller in &mut callers {
             match Loaded::of(&caller.reply()).status.as_str() {
