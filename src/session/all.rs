@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::handle::Handle;
 use super::hash::{Change, Contents, Decision, Error, FieldChanges, Fields, find, read_latest};
-use super::record::{INDEX_FIELD, Record, decode_index, is_index};
+use super::record::{Record, decode_index, is_index};
 use super::single::View;
 
 /// Ends all live sessions but the one that `except` names; says how many.
@@ -24,7 +24,7 @@ pub fn revoke_all(
     if fields.count() == 0 {
         return Ok(Decision::unchanged(0));
     }
-    let index = fields.get(INDEX_FIELD).ok_or(Error::NotSessions)?;
+    let index = fields.index().ok_or(Error::NotSessions)?;
     if !is_index(&index) {
         return Err(Error::NotSessions);
     }

@@ -18,6 +18,7 @@
 use std::fmt::Write;
 
 use super::handle::{HANDLE_BYTES, Handle};
+use crate::args::parse_integer;
 
 /// The field that makes a hash one of sessions. No handle is one character long.
 pub const INDEX_FIELD: &str = "_";
@@ -86,15 +87,16 @@ impl<'a> Record<'a> {
     /// The document is not parsed again on each read: it must be UTF-8 between braces. What is
     /// inside is checked when a document is taken in and before one is patched.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, Damaged> {
-        let text = std::str::from_utf8(bytes).map_err(|_| Damaged)?;
-        if let Some(handle) = text.strip_prefix("now=") {
+        if let Some(handle) = bytes.strip_prefix(b"now=") {
             return read_handle(handle).map(Self::Old);
         }
-        let (header, data) = text.split_once('\n').ok_or(Damaged)?;
+        let mut reader = Reader { rest: bytes };
+        let header = reader.header()?;
+        let data = std::str::from_utf8(reader.rest).map_err(|_| Damaged)?;
         if data.len() < 2 || !data.starts_with('{') || !data.ends_with('}') {
             return Err(Damaged);
         }
-        Ok(Self::Session(decode_header(header)?, data))
+        Ok(Self::Session(header, data))
     }
 }
 
@@ -129,8 +131,7 @@ pub fn encode_index(latest: i64) -> String {
 
 /// Reads the latest deadline (Unix ms) from [`INDEX_FIELD`].
 pub fn decode_index(bytes: &[u8]) -> Result<i64, Damaged> {
-    let rest = strip_tag(bytes).ok_or(Damaged)?;
-    read_number(std::str::from_utf8(rest).map_err(|_| Damaged)?)
+    read_number(strip_tag(bytes).ok_or(Damaged)?)
 }
 
 /// Whether the hash with this [`INDEX_FIELD`] is one of sessions, even if the rest is unreadable.
@@ -142,65 +143,87 @@ fn strip_tag(bytes: &[u8]) -> Option<&[u8]> {
     bytes.strip_prefix(INDEX_TAG.as_bytes())?.strip_prefix(b" ")
 }
 
-fn decode_header(text: &str) -> Result<Header, Damaged> {
-    let mut items = text.split(' ').peekable();
-    let mut number = |name: &str| {
-        let item = items.next().ok_or(Damaged)?;
-        read_number(item.strip_prefix(name).ok_or(Damaged)?)
-    };
-    let created = number("created=")?;
-    let seen = number("seen=")?;
-    let idle = number("idle=")?;
-    let expires = number("expires=")?;
-    let max = match items.next_if(|item| item.starts_with("max=")) {
-        Some(item) => Some(read_number(item.strip_prefix("max=").ok_or(Damaged)?)?),
-        None => None,
-    };
-    let old = match items.next() {
-        Some(item) => decode_old_ids(item.strip_prefix("old=").ok_or(Damaged)?)?,
-        None => Vec::new(),
-    };
-    let past_max = max.is_some_and(|max| max < expires);
-    if items.next().is_some() || idle == 0 || past_max {
-        return Err(Damaged);
-    }
-    Ok(Header {
-        created,
-        seen,
-        idle,
-        expires,
-        max,
-        old,
-    })
+/// Takes a record apart from left to right.
+struct Reader<'a> {
+    rest: &'a [u8],
 }
 
-fn decode_old_ids(text: &str) -> Result<Vec<OldId>, Damaged> {
-    let mut old = Vec::new();
-    for item in text.split(',') {
-        if old.len() == MAX_OLD_IDS {
+impl Reader<'_> {
+    /// Everything before the document.
+    fn header(&mut self) -> Result<Header, Damaged> {
+        let created = self.number(b"created=")?;
+        let seen = self.number(b" seen=")?;
+        let idle = self.number(b" idle=")?;
+        let expires = self.number(b" expires=")?;
+        let max = self.optional(b" max=").then(|| self.digits()).transpose()?;
+        let old = match self.optional(b" old=") {
+            true => self.old_ids()?,
+            false => Vec::new(),
+        };
+        self.expect(b"\n")?;
+        if idle == 0 || max.is_some_and(|max| max < expires) {
             return Err(Damaged);
         }
-        let (handle, until) = item.split_at_checked(HANDLE_BYTES).ok_or(Damaged)?;
-        old.push(OldId {
-            handle: read_handle(handle)?,
-            until: read_number(until.strip_prefix(':').ok_or(Damaged)?)?,
-        });
+        Ok(Header {
+            created,
+            seen,
+            idle,
+            expires,
+            max,
+            old,
+        })
     }
-    Ok(old)
+
+    fn old_ids(&mut self) -> Result<Vec<OldId>, Damaged> {
+        let mut old = Vec::new();
+        loop {
+            if old.len() == MAX_OLD_IDS {
+                return Err(Damaged);
+            }
+            let (handle, rest) = self.rest.split_at_checked(HANDLE_BYTES).ok_or(Damaged)?;
+            self.rest = rest;
+            let handle = read_handle(handle)?;
+            let until = self.number(b":")?;
+            old.push(OldId { handle, until });
+            if !self.optional(b",") {
+                return Ok(old);
+            }
+        }
+    }
+
+    /// Takes `text` if it comes next.
+    fn optional(&mut self, text: &[u8]) -> bool {
+        let rest = self.rest.strip_prefix(text);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn expect(&mut self, text: &[u8]) -> Result<(), Damaged> {
+        self.optional(text).then_some(()).ok_or(Damaged)
+    }
+
+    /// A number behind `name`.
+    fn number(&mut self, name: &[u8]) -> Result<i64, Damaged> {
+        self.expect(name)?;
+        self.digits()
+    }
+
+    fn digits(&mut self) -> Result<i64, Damaged> {
+        let mut bytes = self.rest.iter();
+        let end = bytes.position(|byte| !byte.is_ascii_digit());
+        let (digits, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        self.rest = rest;
+        read_number(digits)
+    }
 }
 
-fn read_handle(text: &str) -> Result<Handle, Damaged> {
-    Handle::parse(text.as_bytes()).ok_or(Damaged)
+fn read_handle(text: &[u8]) -> Result<Handle, Damaged> {
+    Handle::parse(text).ok_or(Damaged)
 }
 
-fn read_number(text: &str) -> Result<i64, Damaged> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    let canonical = text == "0" || !text.starts_with('0');
-    if !digits || !canonical {
-        return Err(Damaged);
-    }
-    // An empty text and one that is too large end here.
-    text.parse().map_err(|_| Damaged)
+fn read_number(digits: &[u8]) -> Result<i64, Damaged> {
+    let number = parse_integer(digits).and_then(|number| i64::try_from(number).ok());
+    number.ok_or(Damaged)
 }
 
 #[cfg(test)]

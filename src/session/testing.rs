@@ -11,7 +11,7 @@ use super::document::Document;
 use super::handle::Handle;
 use super::hash::{Change, Contents, Decision, Error, Fields};
 use super::record::{INDEX_FIELD, decode_index};
-use super::single::{Update, View, get, revoke, rotate, touch, update};
+use super::single::{StoredView, Update, View, get, revoke, rotate, touch, update};
 
 pub const MAX_BYTES: usize = 1000;
 
@@ -22,6 +22,8 @@ pub struct FakeHash {
 }
 
 impl Fields for FakeHash {
+    type Value = Vec<u8>;
+
     fn count(&self) -> usize {
         self.fields.len()
     }
@@ -117,7 +119,7 @@ impl Owner {
     }
 
     pub fn get(&self, id: &str) -> Result<Option<View>, Error> {
-        get(&self.hash, handle(id), self.now)
+        Ok(get(&self.hash, handle(id), self.now)?.map(copied))
     }
 
     /// The document of a session.
@@ -127,7 +129,7 @@ impl Owner {
 
     pub fn touch(&mut self, id: &str, timeout: Option<i64>) -> Result<Option<View>, Error> {
         let decision = touch(&self.hash, handle(id), timeout, self.now);
-        self.carry_out(decision)
+        Ok(self.carry_out(decision)?.map(copied))
     }
 
     pub fn update_with(
@@ -195,6 +197,17 @@ impl Owner {
                 );
             }
         }
+    }
+}
+
+/// With a document that outlives the hash.
+fn copied(view: StoredView<FakeHash>) -> View {
+    View {
+        handle: view.handle,
+        created_at: view.created_at,
+        seen_at: view.seen_at,
+        expires_at: view.expires_at,
+        data: view.data.as_str().to_owned(),
     }
 }
 
