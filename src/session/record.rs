@@ -131,7 +131,8 @@ pub fn encode_index(latest: i64) -> String {
 
 /// Reads the latest deadline (Unix ms) from [`INDEX_FIELD`].
 pub fn decode_index(bytes: &[u8]) -> Result<i64, Damaged> {
-    read_number(strip_tag(bytes).ok_or(Damaged)?)
+    let number = parse_integer(strip_tag(bytes).ok_or(Damaged)?).ok_or(Damaged)?;
+    i64::try_from(number).map_err(|_| Damaged)
 }
 
 /// Whether the hash with this [`INDEX_FIELD`] is one of sessions, even if the rest is unreadable.
@@ -208,22 +209,29 @@ impl Reader<'_> {
         self.digits()
     }
 
+    /// A number, as far as its digits go. In one pass: four of them are read with every call.
     fn digits(&mut self) -> Result<i64, Damaged> {
-        let mut bytes = self.rest.iter();
-        let end = bytes.position(|byte| !byte.is_ascii_digit());
+        let mut number = 0u64;
+        let end = self.rest.iter().position(|byte| {
+            let digit = byte.wrapping_sub(b'0');
+            if digit <= 9 {
+                number = number.wrapping_mul(10).wrapping_add(digit.into());
+            }
+            digit > 9
+        });
         let (digits, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
         self.rest = rest;
-        read_number(digits)
+        // Up to 19 digits fit, and no `i64` has more.
+        match digits {
+            [] | [b'0', _, ..] => Err(Damaged),
+            digits if digits.len() > 19 => Err(Damaged),
+            _ => i64::try_from(number).map_err(|_| Damaged),
+        }
     }
 }
 
 fn read_handle(text: &[u8]) -> Result<Handle, Damaged> {
     Handle::parse(text).ok_or(Damaged)
-}
-
-fn read_number(digits: &[u8]) -> Result<i64, Damaged> {
-    let number = parse_integer(digits).and_then(|number| i64::try_from(number).ok());
-    number.ok_or(Damaged)
 }
 
 #[cfg(test)]
@@ -313,6 +321,8 @@ mod tests {
             "created=1 seen=2 idle=3 expires=5 \n{}",
             "seen=2 created=1 idle=3 expires=5\n{}",
             "created=1 seen=2 idle=3 expires=9223372036854775808\n{}",
+            "created=1 seen=2 idle=3 expires=18446744073709551621\n{}",
+            "created=1 seen=2 idle=3 expires=00000000000000000005\n{}",
             "created=1 seen=2 idle=3 expires=5 max=4\n{}",
             "created=1 seen=2 idle=3 expires=5 old=\n{}",
             "created=1 seen=2 idle=3 expires=5 old=abc:9\n{}",
