@@ -10,6 +10,7 @@ use std::os::raw::c_int;
 
 use arrayvec::ArrayVec;
 use redis_module::raw;
+use smallvec::SmallVec;
 
 use super::api::rm;
 use super::expiry;
@@ -21,6 +22,9 @@ static PXAT: Constant = Constant::new(b"PXAT");
 
 /// A keyspace event: its class and its name.
 type Event = (c_int, &'static CStr);
+
+/// Fields and values of a change to a hash. Most often two of each at most.
+type Strings = SmallVec<[ServerString; 4]>;
 
 /// What the core announces for `SET key value PXAT time`.
 const STORED: &[Event] = &[
@@ -95,10 +99,14 @@ impl Key<'_> {
     ///
     /// Replicated as `HSET`, `HDEL` and `PEXPIREAT`, as far as there is something to do. The key
     /// must be open for writing, and a field must be left.
-    pub fn commit_hash(self, set: &[(&[u8], &[u8])], delete: &[&[u8]], expires_at_ms: Option<u64>) {
+    pub fn commit_hash<'a>(
+        self,
+        set: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+        delete: impl Iterator<Item = &'a [u8]>,
+        expires_at_ms: Option<u64>,
+    ) {
         let mut events = ArrayVec::<Event, 3>::new();
-        if !set.is_empty() {
-            self.set_fields(set);
+        if self.set_fields(set) {
             events.push((raw::REDISMODULE_NOTIFY_HASH, c"hset"));
         }
         if self.delete_fields(delete) {
@@ -111,50 +119,46 @@ impl Key<'_> {
         self.announce(&events);
     }
 
-    fn set_fields(&self, fields: &[(&[u8], &[u8])]) {
-        let strings = fields.iter().flat_map(|(field, value)| [*field, *value]);
-        let strings: Vec<ServerString> = strings.map(ServerString::new).collect();
-        let end: *mut raw::RedisModuleString = std::ptr::null_mut();
-        for pair in strings.chunks_exact(2) {
-            let [field, value] = pair else { continue };
-            // SAFETY: the key is open for writing; the server takes its own references.
-            unsafe {
-                rm!(RedisModule_HashSet(
-                    self.handle,
-                    raw::REDISMODULE_HASH_NONE as c_int,
-                    field.as_ptr(),
-                    value.as_ptr(),
-                    end,
-                ));
-            }
+    /// Says whether there was one to set.
+    fn set_fields<'a>(&self, fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> bool {
+        let mut strings = Strings::new();
+        for (field, value) in fields {
+            let (field, value) = (ServerString::new(field), ServerString::new(value));
+            // SAFETY: the server takes its own reference.
+            unsafe { self.set_field(&field, value.as_ptr()) };
+            strings.extend([field, value]);
         }
-        self.replicate_with(c"HSET", &strings);
+        self.replicate_with(c"HSET", &strings)
     }
 
     /// Says whether one of the fields was there.
-    fn delete_fields(&self, fields: &[&[u8]]) -> bool {
-        let end: *mut raw::RedisModuleString = std::ptr::null_mut();
-        let strings = fields.iter().map(|field| ServerString::new(field));
-        let deleted: Vec<ServerString> = strings
-            .filter(|field| {
-                // SAFETY: the key is open for writing. The server's mark for "delete this field" is
-                // the pointer 1, which it compares and never follows.
-                let found = unsafe {
-                    rm!(RedisModule_HashSet(
-                        self.handle,
-                        raw::REDISMODULE_HASH_NONE as c_int,
-                        field.as_ptr(),
-                        std::ptr::without_provenance_mut::<raw::RedisModuleString>(1),
-                        end,
-                    ))
-                };
-                found > 0
-            })
+    fn delete_fields<'a>(&self, fields: impl Iterator<Item = &'a [u8]>) -> bool {
+        // The server's mark for "delete this field", which it compares and never follows.
+        let delete = std::ptr::without_provenance_mut(1);
+        let strings = fields.map(ServerString::new);
+        // SAFETY: as the server demands.
+        let deleted: Strings = strings
+            .filter(|field| unsafe { self.set_field(field, delete) } > 0)
             .collect();
-        if !deleted.is_empty() {
-            self.replicate_with(c"HDEL", &deleted);
+        self.replicate_with(c"HDEL", &deleted)
+    }
+
+    /// Gives a field another value; returns how many there were before.
+    ///
+    /// # Safety
+    /// The key is open for writing; `value` is a string, or the mark for deletion.
+    unsafe fn set_field(&self, field: &ServerString, value: *mut raw::RedisModuleString) -> c_int {
+        let end: *mut raw::RedisModuleString = std::ptr::null_mut();
+        // SAFETY: as the caller vouches.
+        unsafe {
+            rm!(RedisModule_HashSet(
+                self.handle,
+                raw::REDISMODULE_HASH_NONE as c_int,
+                field.as_ptr(),
+                value,
+                end,
+            ))
         }
-        !deleted.is_empty()
     }
 
     fn expire_at(&self, expires_at_ms: u64) {
@@ -172,9 +176,11 @@ impl Key<'_> {
         }
     }
 
-    /// Replicates `command key arguments…`.
-    fn replicate_with(&self, command: &CStr, arguments: &[ServerString]) {
-        let arguments: Vec<_> = arguments.iter().map(ServerString::as_ptr).collect();
+    /// Replicates `command key arguments…`, if there are any; says whether there are.
+    fn replicate_with(&self, command: &CStr, arguments: &[ServerString]) -> bool {
+        if arguments.is_empty() {
+            return false;
+        }
         // SAFETY: the strings are valid; the server takes its own references.
         unsafe {
             rm!(RedisModule_Replicate(
@@ -182,10 +188,11 @@ impl Key<'_> {
                 command.as_ptr(),
                 c"sv".as_ptr(),
                 self.name,
-                arguments.as_ptr(),
+                ServerString::handles(arguments),
                 arguments.len(),
             ));
         }
+        true
     }
 
     /// Deletes the key. Replicated as `DEL key`. The key must be open for writing.

@@ -5,9 +5,9 @@ use std::os::raw::c_longlong;
 
 use redis_module::raw;
 
-use super::decimal::Decimal;
 use super::string::ServerString;
 use super::waiting::MainThread;
+use crate::decimal::Decimal;
 
 /// The last expiry and its text. The next one is often the same: holds and sessions with one lifetime
 /// that begin in one millisecond, limiters with one window that are charged in one sub-window.

@@ -9,7 +9,6 @@ mod api;
 mod call;
 mod commit;
 mod config;
-mod decimal;
 mod expiry;
 mod hash;
 mod info;

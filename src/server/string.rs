@@ -10,6 +10,7 @@ use super::api::rm;
 use super::call::string_bytes;
 
 /// A string made by or for the module. Freed when dropped.
+#[repr(transparent)]
 pub struct ServerString(*mut raw::RedisModuleString);
 
 impl ServerString {
@@ -27,6 +28,12 @@ impl ServerString {
     pub(super) unsafe fn from_owned(string: *mut raw::RedisModuleString) -> Option<ServerString> {
         // Lazily: a `ServerString` of null must not even be dropped.
         (!string.is_null()).then(|| ServerString(string))
+    }
+
+    /// The server's handles of several strings in a row, good as long as they are.
+    pub(super) fn handles(strings: &[ServerString]) -> *const *mut raw::RedisModuleString {
+        // A string is nothing but its handle.
+        strings.as_ptr().cast()
     }
 
     /// The server's handle, good as long as `self`.

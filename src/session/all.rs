@@ -4,7 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::handle::Handle;
-use super::hash::{Change, Contents, Decision, Error, FieldChanges, Fields, find, read_latest};
+use super::hash::{
+    Change, Contents, Decision, Error, FieldChanges, Fields, Name, find, read_latest,
+};
 use super::record::{Record, decode_index, is_index};
 use super::single::View;
 
@@ -44,7 +46,8 @@ pub fn revoke_all(
     for handle in contents.without(&BTreeSet::from([kept]), now) {
         changes.delete(handle);
     }
-    changes.delete.extend(contents.damaged.iter().cloned());
+    let damaged = contents.damaged.iter().cloned();
+    changes.delete.extend(damaged.map(Name::Foreign));
     let expires = contents.sessions.get(&kept).map(|header| header.expires);
     if let Some(expires) = expires.filter(|expires| decode_index(&index) != Ok(*expires)) {
         changes.set_latest(expires);

@@ -5,7 +5,7 @@
 use super::arguments::{self, Create, Get, Rotate, Touch, Update};
 use super::create::{Created, NewSession};
 use super::handle::Handle;
-use super::hash::{Change, Fields};
+use super::hash::{Change, Fields, Name};
 use super::record::INDEX_FIELD;
 use super::single::{self, StoredView, View};
 use super::{all, create, hash, specs};
@@ -215,7 +215,7 @@ impl Command for ListSessions {
 }
 
 /// [`INDEX_FIELD`], for every command to ask for.
-static INDEX: Constant = Constant::new(INDEX_FIELD.as_bytes());
+static INDEX: Constant = Constant::new(INDEX_FIELD);
 
 impl Fields for Hash<'_> {
     type Value = ServerString;
@@ -224,8 +224,8 @@ impl Fields for Hash<'_> {
         Hash::count(self)
     }
 
-    fn get(&self, field: &str) -> Option<ServerString> {
-        Hash::get(self, field.as_bytes())
+    fn get(&self, field: &[u8]) -> Option<ServerString> {
+        Hash::get(self, field)
     }
 
     fn index(&self) -> Option<ServerString> {
@@ -257,14 +257,11 @@ fn commit(key: Key<'_>, change: Change) -> bool {
         Change::Nothing => return false,
         Change::DeleteKey => key.commit_delete(),
         Change::Fields(changes) => {
-            let set = changes
-                .set
-                .iter()
-                .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-            let set: Vec<_> = set.collect();
-            let delete: Vec<_> = changes.delete.iter().map(Vec::as_slice).collect();
+            let set = changes.set.iter();
+            let set = set.map(|(name, value)| (name.as_bytes(), value.as_slice()));
+            let delete = changes.delete.iter().map(Name::as_bytes);
             let expires_at_ms = changes.expire_at.and_then(|at| u64::try_from(at).ok());
-            key.commit_hash(&set, &delete, expires_at_ms);
+            key.commit_hash(set, delete, expires_at_ms);
         }
     }
     true
@@ -326,7 +323,7 @@ fn reply_session(call: &Call<'_>, view: Option<StoredView<Hash<'_>>>, with_meta:
 fn reply_view<D>(call: &Call<'_>, view: &View<D>, data: &[u8], current: bool) {
     call.reply_map(6);
     call.reply_bytes(b"handle");
-    call.reply_bytes(view.handle.as_str().as_bytes());
+    call.reply_bytes(view.handle.as_bytes());
     call.reply_field("created_at", view.created_at);
     call.reply_field("seen_at", view.seen_at);
     call.reply_field("expires_at", view.expires_at);

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
+use smallvec::SmallVec;
+
 use super::handle::Handle;
 use super::record::{
     Damaged, Header, INDEX_FIELD, Record, decode_index, encode_index, encode_session,
@@ -17,7 +19,7 @@ pub trait Fields {
     fn count(&self) -> usize;
 
     /// The value of one field.
-    fn get(&self, field: &str) -> Option<Self::Value>;
+    fn get(&self, field: &[u8]) -> Option<Self::Value>;
 
     /// The value of [`INDEX_FIELD`], which every rule reads first.
     fn index(&self) -> Option<Self::Value> {
@@ -74,26 +76,45 @@ pub enum Change {
 /// Fields to set and to delete; no field is in both.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct FieldChanges {
-    /// Names and values.
-    pub set: Vec<(String, String)>,
-    /// Names; some may not be there. Bytes, since a damaged hash has any.
-    pub delete: Vec<Vec<u8>>,
+    /// Names and values. Most often a session and the index.
+    pub set: SmallVec<[(Name, Vec<u8>); 2]>,
+    /// Names; some may not be there.
+    pub delete: Vec<Name>,
     /// Unix time in ms at which the key expires from now on; as it is if `None`.
     pub expire_at: Option<i64>,
 }
 
+/// The name of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Name {
+    Index,
+    Handle(Handle),
+    /// Of a field that these commands did not write.
+    Foreign(Vec<u8>),
+}
+
+impl Name {
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Name::Index => INDEX_FIELD,
+            Name::Handle(handle) => handle.as_bytes(),
+            Name::Foreign(name) => name,
+        }
+    }
+}
+
 impl FieldChanges {
-    pub fn set(&mut self, handle: Handle, value: String) {
-        self.set.push((handle.to_string(), value));
+    pub fn set(&mut self, handle: Handle, value: Vec<u8>) {
+        self.set.push((Name::Handle(handle), value));
     }
 
     pub fn delete(&mut self, handle: Handle) {
-        self.delete.push(handle.as_str().into());
+        self.delete.push(Name::Handle(handle));
     }
 
     /// Makes `latest` the latest deadline, for the index and for the key.
     pub fn set_latest(&mut self, latest: i64) {
-        self.set.push((INDEX_FIELD.into(), encode_index(latest)));
+        self.set.push((Name::Index, encode_index(latest)));
         self.expire_at = Some(latest);
     }
 
@@ -157,7 +178,7 @@ impl<V: Deref<Target = [u8]>> Session<V> {
     ///
     /// The key's lifetime is only ever extended here: whether it may be shorter is known to those
     /// alone that read all sessions.
-    pub fn store(&self, data: &str) -> FieldChanges {
+    pub fn store(&self, data: &[u8]) -> FieldChanges {
         let mut changes = FieldChanges::default();
         changes.set(self.handle, encode_session(&self.header, data));
         if self.header.expires > self.latest {
@@ -206,14 +227,14 @@ pub fn find<F: Fields>(
     let Some(latest) = read_latest(fields)? else {
         return Ok(None);
     };
-    let Some(value) = fields.get(handle.as_str()) else {
+    let Some(value) = fields.get(handle.as_bytes()) else {
         return Ok(None);
     };
     let newest = match Session::read(handle, value, latest, now)? {
         Found::Here(session) => return Ok(session),
         Found::Elsewhere(newest) => newest,
     };
-    let Some(value) = fields.get(newest.as_str()) else {
+    let Some(value) = fields.get(newest.as_bytes()) else {
         return Ok(None);
     };
     match Session::read(newest, value, latest, now)? {
@@ -239,7 +260,7 @@ impl Contents {
     pub fn read(fields: &impl Fields) -> Self {
         let mut contents = Self::default();
         fields.for_each(&mut |name, value| {
-            if name == INDEX_FIELD.as_bytes() {
+            if name == INDEX_FIELD {
                 return;
             }
             match (Handle::parse(name), Record::decode(value)) {

@@ -15,16 +15,18 @@
 //! no sign, no leading zero): whatever reads is exactly what would be written, and all else is
 //! damage.
 
-use std::fmt::Write;
-
 use super::handle::{HANDLE_BYTES, Handle};
 use crate::args::parse_integer;
+use crate::decimal::Decimal;
 
 /// The field that makes a hash one of sessions. No handle is one character long.
-pub const INDEX_FIELD: &str = "_";
+pub const INDEX_FIELD: &[u8] = b"_";
 
 /// The tag at the start of [`INDEX_FIELD`]; the number is the version of all fields' format.
-const INDEX_TAG: &str = "appkit:session:1";
+const INDEX_TAG: &[u8] = b"appkit:session:1";
+
+/// Room for a header without old ids.
+const HEADER_BYTES: usize = 128;
 
 /// The most old ids that may name one session at a time.
 ///
@@ -101,32 +103,43 @@ impl<'a> Record<'a> {
 }
 
 /// The text of a session's field.
-pub fn encode_session(header: &Header, data: &str) -> String {
-    let mut text = format!(
-        "created={} seen={} idle={} expires={}",
-        header.created, header.seen, header.idle, header.expires
-    );
+pub fn encode_session(header: &Header, data: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(data.len().saturating_add(HEADER_BYTES));
+    put(&mut text, b"created=", header.created);
+    put(&mut text, b" seen=", header.seen);
+    put(&mut text, b" idle=", header.idle);
+    put(&mut text, b" expires=", header.expires);
     if let Some(max) = header.max {
-        // Writing into a String cannot fail.
-        let _ = write!(text, " max={max}");
+        put(&mut text, b" max=", max);
     }
     for (i, old) in header.old.iter().enumerate() {
-        let start = if i == 0 { " old=" } else { "," };
-        let _ = write!(text, "{start}{}:{}", old.handle, old.until);
+        text.extend_from_slice(if i == 0 { b" old=" } else { b"," });
+        text.extend_from_slice(old.handle.as_bytes());
+        put(&mut text, b":", old.until);
     }
-    text.push('\n');
-    text.push_str(data);
+    text.push(b'\n');
+    text.extend_from_slice(data);
     text
 }
 
+fn put(text: &mut Vec<u8>, name: &[u8], value: i64) {
+    text.extend_from_slice(name);
+    text.extend_from_slice(number(value).as_bytes());
+}
+
 /// The text of the field of an old id, whose session is in the field of `session`.
-pub fn encode_old(session: Handle) -> String {
-    format!("now={session}")
+pub fn encode_old(session: Handle) -> Vec<u8> {
+    [b"now=", session.as_bytes()].concat()
 }
 
 /// The text of [`INDEX_FIELD`]; `latest` is no earlier than the deadline of any live session.
-pub fn encode_index(latest: i64) -> String {
-    format!("{INDEX_TAG} {latest}")
+pub fn encode_index(latest: i64) -> Vec<u8> {
+    [INDEX_TAG, b" ", number(latest).as_bytes()].concat()
+}
+
+/// Times and spans are never negative.
+fn number(number: i64) -> Decimal {
+    Decimal::new(number.unsigned_abs())
 }
 
 /// Reads the latest deadline (Unix ms) from [`INDEX_FIELD`].
@@ -141,7 +154,7 @@ pub fn is_index(bytes: &[u8]) -> bool {
 }
 
 fn strip_tag(bytes: &[u8]) -> Option<&[u8]> {
-    bytes.strip_prefix(INDEX_TAG.as_bytes())?.strip_prefix(b" ")
+    bytes.strip_prefix(INDEX_TAG)?.strip_prefix(b" ")
 }
 
 /// Takes a record apart from left to right.
@@ -263,9 +276,9 @@ mod tests {
         )
     }
 
-    fn encode(record: &Record) -> String {
+    fn encode(record: &Record) -> Vec<u8> {
         match record {
-            Record::Session(header, data) => encode_session(header, data),
+            Record::Session(header, data) => encode_session(header, data.as_bytes()),
             Record::Old(handle) => encode_old(*handle),
         }
     }
@@ -284,17 +297,17 @@ mod tests {
             }],
         };
         assert_eq!(
-            encode_session(&header, "{}"),
-            "created=1700000000000 seen=1700000060000 idle=1800000 expires=1700001860000 \
+            encode_session(&header, b"{}"),
+            b"created=1700000000000 seen=1700000060000 idle=1800000 expires=1700001860000 \
              max=1700028800000 old=ungWv48Bz-pBQUDeXa4iIw:1700000090000\n{}"
         );
         assert_eq!(
             encode_old(Handle::of_id(b"abc")),
-            "now=ungWv48Bz-pBQUDeXa4iIw"
+            b"now=ungWv48Bz-pBQUDeXa4iIw"
         );
         assert_eq!(
             encode_index(1_700_001_860_000),
-            "appkit:session:1 1700001860000"
+            b"appkit:session:1 1700001860000"
         );
     }
 
@@ -363,16 +376,16 @@ mod tests {
     proptest! {
         #[test]
         fn a_session_reads_back(header in header()) {
-            let text = encode_session(&header, "{\"a\":\n1}");
+            let text = encode_session(&header, b"{\"a\":\n1}");
             prop_assert_eq!(
-                Record::decode(text.as_bytes()),
+                Record::decode(&text),
                 Ok(Record::Session(header, "{\"a\":\n1}"))
             );
         }
 
         #[test]
         fn an_index_reads_back(latest in 0..=i64::MAX) {
-            prop_assert_eq!(decode_index(encode_index(latest).as_bytes()), Ok(latest));
+            prop_assert_eq!(decode_index(&encode_index(latest)), Ok(latest));
         }
 
         #[test]
@@ -388,11 +401,11 @@ mod tests {
             at in any::<proptest::sample::Index>(),
             byte in any::<u8>(),
         ) {
-            let mut bytes = encode_session(&header, "{}").into_bytes();
+            let mut bytes = encode_session(&header, b"{}");
             let at = at.index(bytes.len());
             bytes[at] = byte;
             if let Ok(record) = Record::decode(&bytes) {
-                prop_assert_eq!(encode(&record).into_bytes(), bytes);
+                prop_assert_eq!(encode(&record), bytes);
             }
         }
     }

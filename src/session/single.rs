@@ -73,7 +73,7 @@ pub fn touch<F: Fields>(
         return Ok(Decision::unchanged(None));
     };
     let change = if slide(&mut session.header, timeout, now) {
-        session.store(session.data.as_str()).into_change()
+        session.store(session.data.as_bytes()).into_change()
     } else {
         Change::Nothing
     };
@@ -141,7 +141,7 @@ pub fn update(
     }
     let data = new.unwrap_or_else(|| session.data.as_str().to_owned());
     let change = match is_changed {
-        true => session.store(&data).into_change(),
+        true => session.store(data.as_bytes()).into_change(),
         false => Change::Nothing,
     };
     Ok(Decision {
@@ -198,7 +198,10 @@ pub fn rotate(
         return Err(Error::TooManyOldIds);
     }
     let mut changes = FieldChanges::default();
-    changes.set(new, encode_session(&session.header, session.data.as_str()));
+    changes.set(
+        new,
+        encode_session(&session.header, session.data.as_bytes()),
+    );
     for old in &session.header.old {
         changes.set(old.handle, encode_old(new));
     }
@@ -248,7 +251,7 @@ pub fn revoke(
 /// The handles to drop where the way from `handle` to its session is damaged.
 fn damaged_at(fields: &impl Fields, handle: Handle) -> Vec<Handle> {
     let mut gone = vec![handle];
-    if let Some(value) = fields.get(handle.as_str())
+    if let Some(value) = fields.get(handle.as_bytes())
         && let Ok(Record::Old(newest)) = Record::decode(&value)
     {
         gone.push(newest);
@@ -261,7 +264,7 @@ fn drop_fields(fields: &impl Fields, handles: &[Handle]) -> Change {
     let mut changes = FieldChanges::default();
     for handle in handles {
         // Some old ids may have been dropped before.
-        if fields.get(handle.as_str()).is_some() {
+        if fields.get(handle.as_bytes()).is_some() {
             changes.delete(*handle);
         }
     }

@@ -28,8 +28,8 @@ impl Fields for FakeHash {
         self.fields.len()
     }
 
-    fn get(&self, field: &str) -> Option<Vec<u8>> {
-        self.fields.get(field.as_bytes()).cloned()
+    fn get(&self, field: &[u8]) -> Option<Vec<u8>> {
+        self.fields.get(field).cloned()
     }
 
     /// Shows everything twice: a scan may.
@@ -47,12 +47,13 @@ impl FakeHash {
             Change::DeleteKey => *self = Self::default(),
             Change::Fields(changes) => {
                 for name in changes.delete {
+                    let name = name.as_bytes();
                     let set = changes.set.iter().any(|(set, _)| set.as_bytes() == name);
                     assert!(!set, "a field is both set and deleted");
-                    self.fields.remove(&name);
+                    self.fields.remove(name);
                 }
                 for (name, value) in changes.set {
-                    self.fields.insert(name.into(), value.into());
+                    self.fields.insert(name.as_bytes().into(), value);
                 }
                 self.expire_at = changes.expire_at.or(self.expire_at);
             }
@@ -174,7 +175,7 @@ impl Owner {
 
     /// The bytes of a session's field, to be damaged.
     pub fn field(&mut self, id: &str) -> &mut Vec<u8> {
-        let name = handle(id).as_str().as_bytes().to_vec();
+        let name = handle(id).as_bytes().to_vec();
         self.hash.fields.get_mut(&name).unwrap()
     }
 
