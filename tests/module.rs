@@ -88,6 +88,22 @@ fn a_wrong_load_argument_is_refused_with_a_clear_line_in_the_log() {
     redis.run(&load()).ok();
 }
 
+/// Redis 7.0 keeps the listeners of a module that it does not load, and calls them.
+#[test]
+fn after_a_refused_load_the_server_calls_nothing_of_the_module() {
+    let server = Server::builder().without_module().start();
+    let mut redis = server.client();
+    for argument in ["nonsense", "appkit.max-waiters nonsense"] {
+        redis.run(&format!("{} {argument}", load())).error();
+        redis.run("FLUSHDB").ok();
+        redis.run("FLUSHALL").ok();
+        redis.run("SWAPDB 0 1").ok();
+        redis.run("REPLICAOF NO ONE").ok();
+        redis.run("REPLICAOF 127.0.0.1 1").ok();
+        redis.run("REPLICAOF NO ONE").ok();
+    }
+}
+
 /// `APPKIT_OLD_SERVER` names a server that is too old; its own command line is all it gets, as it
 /// would not know the configuration that the harness writes.
 #[test]

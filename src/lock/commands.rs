@@ -61,18 +61,18 @@ fn take(call: &Call<'_>, key: Key<'_>, asked: &Asked<'_>) -> Result<(), Error> {
     if call.out_of_memory() {
         return Err(Error::OutOfMemory);
     }
-    let (fence, _) = hold(call, key, asked.token, asked.lifetime_ms);
+    let fence = FENCES.next(call.now_us());
+    hold(call, key, fence, asked.token, asked.lifetime_ms);
     Answer::held(fence, asked.lifetime_ms).reply(call);
     Ok(())
 }
 
-/// Writes a new hold. Returns its fence and when it runs out.
-fn hold(call: &Call<'_>, key: Key<'_>, token: &[u8], lifetime_ms: u64) -> (u64, u64) {
-    let fence = FENCES.next(call.now_us());
+/// Writes a new hold. Returns when it runs out.
+fn hold(call: &Call<'_>, key: Key<'_>, fence: u64, token: &[u8], lifetime_ms: u64) -> u64 {
     let expires_at_ms = call.now_ms().saturating_add(lifetime_ms);
     key.commit_string(&Hold { fence, token }.encode(), expires_at_ms);
     stats::LOCK_ACQUIRED.count();
-    (fence, expires_at_ms)
+    expires_at_ms
 }
 
 fn stand_in_line(call: &Call<'_>, key: Key<'_>, asked: &Asked<'_>) -> Result<(), Error> {
@@ -148,9 +148,12 @@ fn release(call: &Call<'_>, key: Key<'_>) {
 
 /// Gives the lock to the first in line. Returns when it runs out.
 fn hand_over(call: &Call<'_>, key: Key<'_>, line: Line<LockFamily>, next: Request) -> Option<u64> {
-    let (fence, expires_at_ms) = hold(call, key, &next.token, next.lifetime_ms);
-    stats::LOCK_HANDED_OVER.count();
+    let fence = FENCES.next(call.now_us());
+    // Before the write: what hears of it may end the client's wait, and then the first in line would
+    // be another.
     line.answer_head(Answer::held(fence, next.lifetime_ms));
+    let expires_at_ms = hold(call, key, fence, &next.token, next.lifetime_ms);
+    stats::LOCK_HANDED_OVER.count();
     Some(expires_at_ms)
 }
 

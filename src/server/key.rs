@@ -61,15 +61,28 @@ impl<'c> Key<'c> {
     pub fn open(call: &'c Call<'c>, index: usize, access: Access) -> Result<Key<'c>, Error> {
         // The arity check of the server runs first, so the argument is there.
         let name = call.handle(index).ok_or(Error::Internal)?;
-        // SAFETY: the context and the name belong to the running callback.
+        // SAFETY: the name is an argument of the call.
+        Ok(unsafe { Key::open_named(call, name, access) })
+    }
+
+    /// Opens the key of this name.
+    ///
+    /// # Safety
+    /// The name lives as long as the call.
+    pub(super) unsafe fn open_named(
+        call: &'c Call<'c>,
+        name: *mut raw::RedisModuleString,
+        access: Access,
+    ) -> Key<'c> {
+        // SAFETY: the context belongs to the running callback; for the name, the caller vouches.
         let handle = unsafe { rm!(RedisModule_OpenKey(call.ctx, name, access.mode())) };
-        Ok(Key {
+        Key {
             call,
             name,
             handle: handle.cast(),
             access,
             in_place: Cell::new(None),
-        })
+        }
     }
 
     /// What the key holds.

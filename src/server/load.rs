@@ -68,7 +68,6 @@ unsafe fn set_up(
                 return Err(format!("another module has the command {name}"));
             }
         }
-        waiting::set_up(ctx, lines)?;
         config::register(ctx, &args)?;
         for command in commands.iter().filter(|command| is_switched_on(command)) {
             if !register(ctx, command)? {
@@ -77,6 +76,9 @@ unsafe fn set_up(
                 log(ctx, c"notice", message);
             }
         }
+        // Last: a module whose load fails after this goes on being told on Redis 7.0, when its code is
+        // no longer there.
+        waiting::set_up(ctx, lines)?;
     }
     Ok(())
 }

@@ -69,7 +69,7 @@ unsafe extern "C" fn trampoline<C: Command>(
 }
 
 /// Runs `command`; a panic becomes [`Error::Internal`].
-fn guarded(command: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+pub(super) fn guarded(command: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
     catch_unwind(AssertUnwindSafe(command)).unwrap_or(Err(Error::Internal))
 }
 

@@ -36,10 +36,15 @@ enum Stage<A> {
     Ended,
 }
 
+/// Numbers what was decided about parties.
+type AnswerId = u64;
+
 struct Waiter<R, A> {
     request: R,
     deadline_ms: u64,
     stage: Stage<A>,
+    /// What was decided about its party, if it was while the waiter stood in line.
+    answer: Option<AnswerId>,
     /// Whether the server was told to let go of the client. It may be told once.
     released: bool,
 }
@@ -53,7 +58,7 @@ pub struct Table<R, A> {
     noted: BTreeSet<LineId>,
     changed: BTreeSet<LineId>,
     decided: Vec<WaiterId>,
-    in_flight: Vec<Rc<Answered<A>>>,
+    in_flight: BTreeMap<AnswerId, Rc<Answered<A>>>,
     undelivered: Vec<Rc<Answered<A>>>,
     next_number: u64,
     waiting: usize,
@@ -70,7 +75,7 @@ impl<R: Request, A> Table<R, A> {
             noted: BTreeSet::new(),
             changed: BTreeSet::new(),
             decided: Vec::new(),
-            in_flight: Vec::new(),
+            in_flight: BTreeMap::new(),
             undelivered: Vec::new(),
             next_number: 0,
             waiting: 0,
@@ -122,6 +127,7 @@ impl<R: Request, A> Table<R, A> {
             request,
             deadline_ms,
             stage: Stage::Waiting { line, seat },
+            answer: None,
             released: false,
         };
         self.waiters.insert(id, waiter);
@@ -188,11 +194,15 @@ impl<R: Request, A> Table<R, A> {
             answer,
             delivered: Cell::new(false),
         });
+        let number = self.number();
         for id in party {
             self.decide(id, Stage::Answered(Rc::clone(&answered)));
+            if let Some(waiter) = self.waiters.get_mut(&id) {
+                waiter.answer = Some(number);
+            }
             self.decided.push(id);
         }
-        self.in_flight.push(answered);
+        self.in_flight.insert(number, answered);
         self.close_if_empty(line_id);
     }
 
@@ -351,14 +361,17 @@ impl<R: Request, A> Table<R, A> {
     /// got the answer, the answer is there for [`Table::take_undelivered`].
     pub fn forget(&mut self, id: WaiterId) {
         self.leave(id);
-        self.waiters.remove(&id);
+        let number = self.waiters.remove(&id).and_then(|waiter| waiter.answer);
         // From now on the identity may be another waiter's.
         self.decided.retain(|decided| *decided != id);
-        // Held by nobody but this list: all clients of the party are gone.
-        let last = |answered: &mut Rc<Answered<A>>| Rc::strong_count(answered) == 1;
-        let gone = self.in_flight.extract_if(.., last);
-        self.undelivered
-            .extend(gone.filter(|answered| !answered.is_delivered()));
+        let Some(number) = number else { return };
+        // Held by nobody but this list: all clients of the party are gone, or have it.
+        let last = |answered: &Rc<Answered<A>>| Rc::strong_count(answered) == 1;
+        if self.in_flight.get(&number).is_some_and(last) {
+            let answered = self.in_flight.remove(&number);
+            self.undelivered
+                .extend(answered.filter(|answered| !answered.is_delivered()));
+        }
     }
 
     /// Answers that nobody got.
@@ -369,7 +382,7 @@ impl<R: Request, A> Table<R, A> {
     /// The caller has learned in another way what was decided for it: answers for a key that `is_it`
     /// picks out need not be passed on any more.
     pub fn confirm(&mut self, db: i32, key: &[u8], is_it: impl Fn(&A) -> bool) {
-        for answered in self.in_flight.iter().chain(&self.undelivered) {
+        for answered in self.in_flight.values().chain(&self.undelivered) {
             let place = &answered.place;
             if place.db == db && place.key == key && is_it(&answered.answer) {
                 answered.delivered.set(true);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::caller::{LONG, Loaded, counters, fill, load, send_load};
-use crate::support::{Client, Server, eventually, info};
+use crate::support::{Client, Server, eventually, info, words};
 
 const CALLERS: usize = 500;
 
@@ -160,4 +160,45 @@ fn a_long_value_for_many_does_not_make_the_server_swell() {
     }
     let grown = memory(&mut redis, "used_memory_peak") - before;
     assert!(grown < (many * BYTES / 2) as u64, "{grown}");
+}
+
+/// Redis 7.0 looks at the clock each time that a timer looks at a key: it died of a value that was
+/// there at the first look and had run out at the second.
+#[test]
+fn values_that_run_out_while_their_lines_are_served_are_served_or_loaded_anew() {
+    const KEYS: usize = 60;
+    const ROUNDS: u32 = 200;
+    let server = server();
+    let mut redis = server.client();
+    let mut callers: Vec<Client> = (0..KEYS).map(|_| server.client()).collect();
+    let (mut hits, mut loads) = (0, 0);
+    for round in 0..ROUNDS {
+        let key = |i| format!("{round}:{i}");
+        let leases: Vec<_> = (0..KEYS)
+            .map(|i| words(&format!("APP.CACHE.GETORLOAD {} {LONG}", key(i))))
+            .collect();
+        redis.pipeline(&leases);
+        for (i, caller) in callers.iter_mut().enumerate() {
+            send_load(caller, &format!("{} {LONG} WAIT 600000", key(i)));
+        }
+        eventually("all wait", || {
+            counters(&mut redis)["waiting"] == KEYS as u64
+        });
+        let mut values = vec![words("MULTI")];
+        values.extend((0..KEYS).map(|i| words(&format!("SET {} v PX 1", key(i)))));
+        values.push(words("EXEC"));
+        // So that the lines are looked at just when the values run out, a little later each time.
+        let micros = 400 + 40 * (round % 40);
+        values.push(words(&format!("DEBUG SLEEP 0.{micros:06}")));
+        redis.pipeline(&values);
+        for caller in &mut callers {
+            match Loaded::of(&caller.reply()).status.as_str() {
+                "HIT" => hits += 1,
+                "LOAD" => loads += 1,
+                status => panic!("{status}"),
+            }
+        }
+    }
+    assert_eq!(hits + loads, KEYS * ROUNDS as usize);
+    assert!(hits > 0, "{loads}");
 }

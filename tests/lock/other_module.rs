@@ -1,11 +1,11 @@
 //! Calls that another module makes on its client's behalf (RM_Call), where nobody can be kept
-//! waiting.
+//! waiting, and what it does in the middle of ours.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::caller::{Outcome, counter, lock, unload, waiter};
-use crate::support::Server;
+use crate::caller::{Outcome, counter, fence, id, lock, stand_in_line, unload, waiter};
+use crate::support::{Server, module_path};
 
 /// Builds the module that passes calls on, with the C compiler that Rust itself links with.
 fn caller_module(folder: &tempfile::TempDir) -> PathBuf {
@@ -59,4 +59,70 @@ fn errors_reach_the_other_module_as_errors() {
             .error()
             .starts_with("WRONGTYPE ")
     );
+}
+
+#[test]
+fn a_waiter_that_is_killed_by_the_event_of_its_hold_does_not_give_it_to_the_wrong_one() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let module = caller_module(&folder);
+    let server = Server::builder()
+        .config(&format!("loadmodule {}", module.display()))
+        .start();
+    let mut redis = server.client();
+    lock(&mut redis, "APP.LOCK k holder EX 100");
+    let mut chosen = server.client();
+    let chosen_id = id(&mut chosen);
+    stand_in_line(&server, &mut chosen, "APP.LOCK k chosen EX 100 WAIT 10000");
+    let mut next = waiter(&server, "APP.LOCK k next EX 100 WAIT 10000");
+    let mut last = waiter(&server, "APP.LOCK k last EX 100 WAIT 10000");
+    redis.run(&format!("TEST.AT k CLIENT KILL ID {chosen_id}"));
+    assert_eq!(redis.run("APP.UNLOCK k holder").int(), 1);
+    assert!(chosen.try_frame().is_err());
+    // Whoever is told that it holds the lock is the one that does.
+    let second = fence(&mut next);
+    assert_eq!(counter(&mut redis, "lock_passed_on"), 1);
+    assert_eq!(redis.run("APP.UNLOCK k next").int(), 1);
+    assert!(fence(&mut last) > second);
+    assert_eq!(redis.run("APP.UNLOCK k last").int(), 1);
+    unload(&mut redis);
+}
+
+#[test]
+fn a_lock_that_is_deleted_by_the_event_of_another_goes_to_its_line() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let module = caller_module(&folder);
+    let server = Server::builder()
+        .config(&format!("loadmodule {}", module.display()))
+        .start();
+    let mut redis = server.client();
+    for key in ["k", "other"] {
+        lock(&mut redis, &format!("APP.LOCK {key} holder EX 100"));
+    }
+    let mut of_k = waiter(&server, "APP.LOCK k next EX 100 WAIT 100000");
+    let mut of_other = waiter(&server, "APP.LOCK other next EX 100 WAIT 100000");
+    redis.run("TEST.AT k DEL other");
+    assert_eq!(redis.run("APP.UNLOCK k holder").int(), 1);
+    fence(&mut of_k);
+    fence(&mut of_other);
+}
+
+/// As with the C library musl, which never takes a library out of memory.
+#[test]
+fn a_library_that_stays_in_memory_can_be_loaded_again() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let module = caller_module(&folder);
+    let library = module_path().display();
+    let server = Server::builder()
+        .config(&format!("loadmodule {} {library}", module.display()))
+        .start();
+    let mut redis = server.client();
+    for _ in 0..3 {
+        lock(&mut redis, "APP.LOCK k holder EX 100");
+        let mut next = waiter(&server, "APP.LOCK k next EX 100 WAIT 100000");
+        assert_eq!(redis.run("DEL k").int(), 1);
+        fence(&mut next);
+        assert_eq!(redis.run("DEL k").int(), 1);
+        unload(&mut redis);
+        redis.run(&format!("MODULE LOAD {library}")).ok();
+    }
 }

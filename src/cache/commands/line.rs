@@ -73,10 +73,10 @@ impl Family for CacheFamily {
     fn advance(call: &Call<'_>, line: Line<CacheFamily>) -> Option<u64> {
         let key = Key::open(call, KEY, Access::Read).ok()?;
         let expires_at_ms = key.expires_at_ms();
-        match key.value() {
+        match key.into_copy() {
             Ok(Some(value)) => {
                 let ttl_ms = ttl_ms(call, expires_at_ms);
-                serve(line, &value, ttl_ms);
+                serve(line, value, ttl_ms);
                 // Those who are left come next.
                 Some(call.now_ms())
             }
@@ -119,8 +119,7 @@ impl Family for CacheFamily {
 }
 
 /// Gives the value to as many as one go allows, the first in line first.
-fn serve(line: Line<CacheFamily>, value: &[u8], ttl_ms: Option<u64>) {
-    let value: Rc<[u8]> = value.into();
+fn serve(line: Line<CacheFamily>, value: Rc<[u8]>, ttl_ms: Option<u64>) {
     let most = BATCH_BYTES.checked_div(value.len()).unwrap_or(usize::MAX);
     for _ in 0..most.max(1) {
         if line.head().is_none() {

@@ -19,6 +19,7 @@ use super::family::Family;
 use super::lines::Lines;
 use super::main_thread::MainThread;
 use super::{slots, tick};
+use crate::waiting::Table;
 
 /// The lines of some family.
 pub trait AnyLines: Sync {
@@ -39,6 +40,9 @@ pub trait AnyLines: Sync {
 
     /// Leaves what was noted to the timer.
     fn postpone(&self);
+
+    /// Gives back all memory. Nobody waits, and no timer is set.
+    fn reset(&self);
 
     /// Sets the timer for what is due next.
     ///
@@ -65,7 +69,11 @@ pub trait Memory: Sync {
 
 impl<F: Family> AnyLines for Lines<F> {
     fn note(&self, db: c_int, key: &[u8]) -> bool {
-        !self.is_quiet() && self.with(|table| table.note(db, key))
+        let moving = self.moving_line();
+        self.with(|table| {
+            let is_ours = moving.is_some() && table.line(db, key) == moving;
+            !is_ours && table.note(db, key)
+        })
     }
 
     fn note_db(&self, db: Option<c_int>) -> bool {
@@ -83,6 +91,10 @@ impl<F: Family> AnyLines for Lines<F> {
 
     fn postpone(&self) {
         self.with(|table| table.postpone());
+    }
+
+    fn reset(&self) {
+        self.with(|table| *table = Table::new());
     }
 
     unsafe fn wake_up(&self, ctx: *mut raw::RedisModuleCtx) {
@@ -126,33 +138,57 @@ pub unsafe fn set_up(
     STATE.families.set(families);
     // SAFETY: as the caller vouches.
     unsafe { slots::set_up() };
-    for id in [
-        raw::REDISMODULE_EVENT_FLUSHDB,
-        raw::REDISMODULE_EVENT_SWAPDB,
-        raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
-    ] {
-        let event = raw::RedisModuleEvent { id, dataver: 1 };
+    for (index, id) in SERVER_EVENTS.iter().enumerate() {
         // SAFETY: as the caller vouches.
-        let status = unsafe {
-            rm!(RedisModule_SubscribeToServerEvent(
-                ctx,
-                event,
-                Some(on_server_event)
-            ))
-        };
-        if status != raw::REDISMODULE_OK as c_int {
-            return Err(
-                "the server does not tell when a database is flushed or swapped, or its own role"
-                    .into(),
-            );
+        if unsafe { listen(ctx, *id, Some(on_server_event)) } {
+            continue;
         }
+        // Redis 7.0 would go on telling a module that it does not load.
+        for id in SERVER_EVENTS.iter().take(index) {
+            // SAFETY: as the caller vouches.
+            unsafe { listen(ctx, *id, None) };
+        }
+        return Err(
+            "the server does not tell when a database is flushed or swapped, or its own role"
+                .into(),
+        );
     }
     Ok(())
 }
 
-/// Gives back the memory of what was remembered.
+/// What happens to whole databases.
+const SERVER_EVENTS: [u64; 3] = [
+    raw::REDISMODULE_EVENT_FLUSHDB,
+    raw::REDISMODULE_EVENT_SWAPDB,
+    raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
+];
+
+/// Has `callback` called at events of a kind; `None` ends what was begun before. Says whether the
+/// server does.
+///
+/// # Safety
+/// `ctx` is that of the module's load callback, and all required calls are there.
+unsafe fn listen(
+    ctx: *mut raw::RedisModuleCtx,
+    id: u64,
+    callback: raw::RedisModuleEventCallback,
+) -> bool {
+    let event = raw::RedisModuleEvent { id, dataver: 1 };
+    // SAFETY: as the caller vouches.
+    let status = unsafe { rm!(RedisModule_SubscribeToServerEvent(ctx, event, callback)) };
+    status == raw::REDISMODULE_OK as c_int
+}
+
+/// Gives back the memory of what was remembered, and is as it was before the load: where the library
+/// stays in memory (musl never takes one out, and others may hold it), the next load finds all this
+/// again, and a subscription that it believes in is none.
 pub fn unload() {
     memory().inspect(|memory| memory.database_replaced(None));
+    families().iter().for_each(|lines| lines.reset());
+    STATE.families.set(&[]);
+    STATE.memory.set(None);
+    STATE.subscribed.set(0);
+    STATE.job_is_due.set(false);
 }
 
 /// The classes of what frees a key or moves its end.

@@ -30,8 +30,8 @@ struct State<F: Family> {
     table: RefCell<Table<F::Request, Answer<F>>>,
     /// The timer that wakes the lines, and when it does (Unix time in milliseconds).
     timer: Cell<Option<(raw::RedisModuleTimerID, u64)>>,
-    /// Whether a line is being moved: events that come then are of our own making.
-    moving: Cell<bool>,
+    /// The line that is being moved: events at its key are of our own making then.
+    moving: Cell<Option<LineId>>,
 }
 
 /// What a waiter gets.
@@ -99,7 +99,7 @@ impl<F: Family> Lines<F> {
         Lines(MainThread::new(State {
             table: RefCell::new(Table::new()),
             timer: Cell::new(None),
-            moving: Cell::new(false),
+            moving: Cell::new(None),
         }))
     }
 
@@ -138,7 +138,7 @@ impl<F: Family> Lines<F> {
         line: Line<F>,
         step: impl FnOnce(Line<F>) -> Option<u64>,
     ) {
-        let quiet = Quiet::begin(&self.0.moving);
+        let quiet = self.quiet(line.id);
         let until_ms = step(line);
         drop(quiet);
         self.expect(call, line, until_ms);
@@ -261,13 +261,13 @@ impl<F: Family> Lines<F> {
         self.0.timer.set(None);
     }
 
-    /// Ignores events as long as the guard lives.
-    pub(super) fn quiet(&self) -> Quiet<'_> {
-        Quiet::begin(&self.0.moving)
+    /// Ignores events at the key of `line` as long as the guard lives.
+    pub(super) fn quiet(&self, line: LineId) -> Quiet<'_> {
+        Quiet::begin(&self.0.moving, line)
     }
 
-    /// Whether events that come now are of our own making.
-    pub(super) fn is_quiet(&self) -> bool {
+    /// The line that is being moved.
+    pub(super) fn moving_line(&self) -> Option<LineId> {
         self.0.moving.get()
     }
 }
@@ -279,13 +279,13 @@ fn has_room() -> bool {
 
 /// Ends with its scope, a panic included.
 pub struct Quiet<'a> {
-    moving: &'a Cell<bool>,
-    before: bool,
+    moving: &'a Cell<Option<LineId>>,
+    before: Option<LineId>,
 }
 
 impl<'a> Quiet<'a> {
-    fn begin(moving: &'a Cell<bool>) -> Quiet<'a> {
-        let before = moving.replace(true);
+    fn begin(moving: &'a Cell<Option<LineId>>, line: LineId) -> Quiet<'a> {
+        let before = moving.replace(Some(line));
         Quiet { moving, before }
     }
 }

@@ -99,26 +99,27 @@ unsafe fn owner(ctx: *mut raw::RedisModuleCtx, key: &ServerString) -> Option<(i6
     let cluster = c"CLUSTER".as_ptr();
     // SAFETY: as the caller vouches; formats match the arguments.
     let (slot, me, slots) = unsafe {
-        let slot = rm!(RedisModule_Call(
+        // All are owned before one is missed: what is not owned is not freed.
+        let slot = Answer::new(rm!(RedisModule_Call(
             ctx,
             cluster,
             c"cs".as_ptr(),
             c"KEYSLOT".as_ptr(),
             key.as_ptr()
-        ));
-        let me = rm!(RedisModule_Call(
+        )));
+        let me = Answer::new(rm!(RedisModule_Call(
             ctx,
             cluster,
             c"c".as_ptr(),
             c"MYID".as_ptr()
-        ));
-        let slots = rm!(RedisModule_Call(
+        )));
+        let slots = Answer::new(rm!(RedisModule_Call(
             ctx,
             cluster,
             c"c".as_ptr(),
             c"SLOTS".as_ptr()
-        ));
-        (Answer::new(slot)?, Answer::new(me)?, Answer::new(slots)?)
+        )));
+        (slot?, me?, slots?)
     };
     let (slot, slots) = (slot.part().integer(), slots.part());
     // Each range: first and last slot, then its nodes, the primary first: host, port, id.

@@ -7,6 +7,7 @@ use redis_module::raw;
 use super::super::api::rm;
 use super::super::call::{Call, clock_us};
 use super::super::string::ServerString;
+use super::super::trampoline::guarded;
 use super::blocking::{end_in_vain, release, shielded};
 use super::family::Family;
 use super::gate::{Gate, gate};
@@ -20,19 +21,26 @@ use crate::waiting::{LineId, Place};
 /// # Safety
 /// Called by the server.
 pub unsafe extern "C" fn on_timer<F: Family>(ctx: *mut raw::RedisModuleCtx, _data: *mut c_void) {
-    // SAFETY: the context is that of this callback.
-    shielded(|| unsafe {
-        F::lines().disarmed();
-        move_all::<F>(ctx);
-        end_waits::<F>(ctx);
-        // No command runs between a timer and the server's look at the clients let go, so nothing
-        // comes between an answer and its client here.
-        for id in F::lines().with(|table| table.take_decided()) {
-            release::<F>(id);
-        }
-    });
-    // SAFETY: as above. Also after a panic: what is left must not wait for ever.
+    F::lines().disarmed();
+    // Each behind a shield of its own: a panic in one must not keep the others waiting for ever.
+    // SAFETY, for all: the context is that of this callback.
+    shielded(|| unsafe { move_all::<F>(ctx) });
+    shielded(|| unsafe { end_waits::<F>(ctx) });
+    shielded(|| unsafe { let_go::<F>() });
     shielded(|| unsafe { F::lines().arm(ctx) });
+}
+
+/// Lets the clients go that have an answer. Between a timer and the server's look at the clients let
+/// go no command runs (but with TLS or threads that read, for which Redis 7.0 runs some), so nothing
+/// comes between an answer and its client here.
+///
+/// # Safety
+/// On the main thread, in a timer.
+unsafe fn let_go<F: Family>() {
+    for id in F::lines().with(|table| table.take_decided()) {
+        // SAFETY: as the caller vouches.
+        unsafe { release::<F>(id) };
+    }
 }
 
 /// Moves all lines that may move.
@@ -89,13 +97,12 @@ unsafe fn advance<F: Family>(ctx: *mut raw::RedisModuleCtx, id: LineId) {
     let Some(place) = lines.with(|table| table.place(id)) else {
         return;
     };
-    let _quiet = lines.quiet();
+    let _quiet = lines.quiet(id);
+    let step = |call: &Call<'_>| lines.moving(call, line, |line| F::advance(call, line));
+    // A line in which the module itself fails is ended like one of another node: it would fail again,
+    // at once and for ever.
     // SAFETY: as the caller vouches.
-    let reached = unsafe {
-        at_key(ctx, &place, |call| {
-            lines.moving(call, line, |line| F::advance(call, line));
-        })
-    };
+    let reached = guarded(|| unsafe { at_key(ctx, &place, step) });
     if let Err(error) = reached {
         lines.with(|table| {
             while table.head(id).is_some() {
@@ -118,10 +125,13 @@ unsafe fn take_back<F: Family>(ctx: *mut raw::RedisModuleCtx) {
         if answered.is_delivered() {
             continue;
         }
-        let _quiet = lines.quiet();
+        let place = &answered.place;
+        let line = lines.with(|table| table.line(place.db, &place.key));
+        let _quiet = line.map(|line| lines.quiet(line));
+        let step = |call: &Call<'_>| F::take_back(call, answer);
         // Where the slot has gone, so has the key, and what it held is no longer ours to take.
         // SAFETY: as the caller vouches.
-        let _ = unsafe { at_key(ctx, &answered.place, |call| F::take_back(call, answer)) };
+        let _ = guarded(|| unsafe { at_key(ctx, place, step) });
     }
 }
 
