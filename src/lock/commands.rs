@@ -30,7 +30,7 @@ impl Command for Lock {
             Arg::key(),
             Arg::string(c"token"),
             Arg::duration(),
-            Arg::integer(c"wait").token(c"WAIT").optional(),
+            Arg::integer(c"milliseconds").token(c"WAIT").optional(),
         ],
     };
 

@@ -72,7 +72,7 @@ fn command_docs_are_complete() {
         );
         let names: Vec<&str> = docs.arguments.iter().map(|a| a.name.as_str()).collect();
         let expected: &[&str] = match name {
-            "app.lock" => &["key", "token", "duration", "wait"],
+            "app.lock" => &["key", "token", "duration", "milliseconds"],
             "app.unlock" => &["key", "token"],
             "app.lock.extend" => &["key", "token", "duration"],
             _ => &["key"],
