@@ -88,6 +88,28 @@ fn a_wrong_load_argument_is_refused_with_a_clear_line_in_the_log() {
     redis.run(&load()).ok();
 }
 
+#[test]
+fn loading_and_unloading_leave_no_memory_behind() {
+    const TIMES: i64 = 100;
+    let server = Server::builder().without_module().start();
+    let mut redis = server.client();
+    let mut used = Vec::new();
+    for _ in 0..3 {
+        for _ in 0..TIMES {
+            redis.run(&format!("{} nonsense", load())).error();
+            redis.run(&load()).ok();
+            redis.run("APP.LOCK k token EX 1").ints();
+            redis.run("APP.CACHE.GETORLOAD l LEASE 60000").items();
+            redis.run("MODULE UNLOAD appkit").ok();
+        }
+        redis.run("FLUSHALL").ok();
+        let memory: i64 = info(&mut redis, "memory")["used_memory"].parse().unwrap();
+        used.push(memory);
+    }
+    // What the server itself keeps of a load is less than this; the first turn warms it up.
+    assert!(used[2] - used[1] < TIMES * 2048, "{used:?}");
+}
+
 /// Redis 7.0 keeps the listeners of a module that it does not load, and calls them.
 #[test]
 fn after_a_refused_load_the_server_calls_nothing_of_the_module() {

@@ -74,6 +74,7 @@ pub fn token<A: Arguments + ?Sized>(arguments: &A) -> Result<&[u8], Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn acquire(line: &str) -> Result<(u64, u64), String> {
         let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
@@ -143,5 +144,28 @@ mod tests {
             acquire(&format!("APP.LOCK k {longest} EX 1")),
             Ok((1000, 0))
         );
+    }
+
+    proptest! {
+        #[test]
+        fn any_arguments_are_parsed_or_refused(arguments: Vec<Vec<u8>>) {
+            let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+            let _ = Asked::of_lock(arguments.as_slice());
+            let _ = Asked::of_extend(arguments.as_slice());
+            let _ = token(arguments.as_slice());
+        }
+
+        #[test]
+        fn any_words_are_parsed_or_refused(
+            words in prop::collection::vec(
+                prop::sample::select(vec!["1", "0", "99999999999999999999", "EX", "PX", "WAIT", "-"]),
+                0..8,
+            ),
+        ) {
+            if let Ok((lifetime_ms, wait_ms)) = acquire(&format!("x k t {}", words.join(" "))) {
+                prop_assert!((1..=MAX_DURATION_MS).contains(&lifetime_ms));
+                prop_assert!(wait_ms <= MAX_DURATION_MS);
+            }
+        }
     }
 }

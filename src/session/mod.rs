@@ -31,6 +31,8 @@ mod model_test;
 #[cfg(test)]
 mod single_test;
 #[cfg(test)]
+mod strange_test;
+#[cfg(test)]
 mod testing;
 
 pub use commands::{

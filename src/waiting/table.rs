@@ -36,15 +36,12 @@ enum Stage<A> {
     Ended,
 }
 
-/// Numbers what was decided about parties.
-type AnswerId = u64;
-
 struct Waiter<R, A> {
     request: R,
     deadline_ms: u64,
     stage: Stage<A>,
-    /// What was decided about its party, if it was while the waiter stood in line.
-    answer: Option<AnswerId>,
+    /// The number of what was decided about its party, if it was while the waiter stood in line.
+    answer: Option<u64>,
     /// Whether the server was told to let go of the client. It may be told once.
     released: bool,
 }
@@ -58,7 +55,7 @@ pub struct Table<R, A> {
     noted: BTreeSet<LineId>,
     changed: BTreeSet<LineId>,
     decided: Vec<WaiterId>,
-    in_flight: BTreeMap<AnswerId, Rc<Answered<A>>>,
+    in_flight: BTreeMap<u64, Rc<Answered<A>>>,
     undelivered: Vec<Rc<Answered<A>>>,
     next_number: u64,
     waiting: usize,
@@ -197,9 +194,9 @@ impl<R: Request, A> Table<R, A> {
         let number = self.number();
         for id in party {
             self.decide(id, Stage::Answered(Rc::clone(&answered)));
-            if let Some(waiter) = self.waiters.get_mut(&id) {
-                waiter.answer = Some(number);
-            }
+            self.waiters
+                .entry(id)
+                .and_modify(|w| w.answer = Some(number));
             self.decided.push(id);
         }
         self.in_flight.insert(number, answered);

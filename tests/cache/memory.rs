@@ -1,7 +1,7 @@
 //! Memory of leases is bounded and comes back.
 
 use crate::caller::{LONG, counters, lease, load};
-use crate::support::{Client, Server, eventually, info, words};
+use crate::support::{Client, Server, eventually, info, stretched_ms, words};
 
 fn used_memory(redis: &mut Client) -> i64 {
     redis.run("MEMORY PURGE");
@@ -58,8 +58,14 @@ fn leases_that_nobody_fills_are_taken_back_by_later_calls() {
     let mut redis = server.client();
     lease(&mut redis, "warm-up");
     let before = used_memory(&mut redis);
+    // All of them last until the last one is given.
+    let lease_ms = stretched_ms(100);
     let loads: Vec<_> = (0..10_000)
-        .map(|i| words(&format!("APP.CACHE.GETORLOAD abandoned:{i} LEASE 100")))
+        .map(|i| {
+            words(&format!(
+                "APP.CACHE.GETORLOAD abandoned:{i} LEASE {lease_ms}"
+            ))
+        })
         .collect();
     redis.pipeline(&loads);
     let peak = used_memory(&mut redis);

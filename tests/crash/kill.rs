@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use crate::support::{Client, Server, Stop};
+use crate::support::{Client, Server, Stop, eventually, info};
 use crate::workload::{Charges, Dice, Load, direct, is_long, seed};
 
 /// The only errors that clients of a server that dies and comes back may meet.
@@ -59,6 +59,41 @@ fn nothing_acknowledged_is_lost_when_it_is_killed_during_an_aof_rewrite_or_a_sna
         let reply = redis.run(command);
         assert!(!reply.is_error(), "{command}: {reply:?}");
     });
+}
+
+/// What was there before is in the new log alone then.
+#[test]
+fn nothing_acknowledged_is_missing_in_a_log_that_was_rewritten_under_load() {
+    const TIMES: usize = 3;
+    let mut server = durable();
+    let port = Arc::new(AtomicU16::new(server.port()));
+    let load = Load::start(direct(&port), &[""], 12);
+    for _ in 0..TIMES {
+        load.run_for_calls(500);
+        let mut redis = server.client();
+        for (command, works, counter) in [
+            ("BGREWRITEAOF", "aof_rewrite", "aof_rewrites"),
+            ("BGSAVE", "rdb_bgsave", "rdb_saves"),
+        ] {
+            let reply = redis.run(command);
+            assert!(!reply.is_error(), "{command}: {reply:?}");
+            eventually("it has come to its end", || {
+                let state = info(&mut redis, "persistence");
+                state[&format!("{works}_in_progress")] == "0" && state[counter] != "0"
+            });
+            let state = info(&mut redis, "persistence");
+            assert_eq!(state["aof_last_bgrewrite_status"], "ok");
+            assert_eq!(state["rdb_last_bgsave_status"], "ok");
+        }
+        load.run_for_calls(200);
+        server.restart(Stop::Kill);
+        port.store(server.port(), Ordering::Relaxed);
+    }
+    load.run_for_calls(200);
+    let mut report = load.audit();
+    report.figures(&format!("rewritten, then killed, {TIMES} times"));
+    report.leases_were_lost(TIMES);
+    report.assert_nothing_lost(EXPECTED);
 }
 
 /// Shows that the checks above would notice.

@@ -13,6 +13,7 @@ mod support;
 #[path = "../workload/mod.rs"]
 mod workload;
 
+mod joining;
 mod pair;
 mod paused;
 mod planned;

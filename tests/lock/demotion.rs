@@ -1,14 +1,16 @@
 //! A server that becomes a replica lets its waiters go and writes nothing.
 
 use crate::caller::{id, lock, nobody_waits, stand_in_line, unload, waiter};
-use crate::support::{Server, dataset, eventually, info, words};
+use crate::support::{Server, dataset, eventually, info, stretched_ms, words};
 
 #[test]
 fn waiters_are_unblocked_and_nothing_is_written() {
     let other = Server::start();
     let server = Server::start();
     let mut redis = server.client();
-    lock(&mut redis, "APP.LOCK k holder PX 600");
+    // It runs out when its server is a replica.
+    let lifetime_ms = stretched_ms(600);
+    lock(&mut redis, &format!("APP.LOCK k holder PX {lifetime_ms}"));
     let mut line = [
         waiter(&server, "APP.LOCK k a EX 100 WAIT 10000"),
         waiter(&server, "APP.LOCK k b EX 100 WAIT 10000"),

@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use crate::caller::{Outcome, counter, fence, lock, nobody_waits, waiter};
-use crate::support::{Client, Server, eventually, info, words};
+use crate::support::{Client, Server, eventually, info, stretched, stretched_ms, words};
 
 /// Ten clients in line, each with a lifetime of 5 ms.
 fn ten(server: &Server) -> Vec<Client> {
+    let wait_ms = stretched_ms(10_000);
     (0..10)
-        .map(|n| waiter(server, &format!("APP.LOCK k t{n} PX 5 WAIT 10000")))
+        .map(|n| waiter(server, &format!("APP.LOCK k t{n} PX 5 WAIT {wait_ms}")))
         .collect()
 }
 
@@ -29,18 +30,19 @@ fn a_holder_that_runs_out_during_a_pause_is_followed_after_it() {
         let mut redis = server.client();
         let held = lock(&mut redis, "APP.LOCK k holder EX 100").fence;
         let mut line = ten(&server);
-        redis.run("PEXPIRE k 100").int();
+        expire_soon(&mut redis);
         let started = Instant::now();
-        redis.run(&format!("CLIENT PAUSE 400 {kind}")).ok();
+        let pause_ms = stretched_ms(400);
+        redis.run(&format!("CLIENT PAUSE {pause_ms} {kind}")).ok();
         if kind == "WRITE" {
-            std::thread::sleep(Duration::from_millis(250));
+            std::thread::sleep(stretched(250));
             // The server lives, and the holder has run out.
             assert_eq!(counter(&mut redis, "lock_waiting"), 10);
             assert_eq!(counter(&mut redis, "lock_handed_over"), 0);
             assert_eq!(redis.run("PTTL k").int(), -2);
         }
         assert_served(&mut line[..1], held);
-        assert!(started.elapsed() >= Duration::from_millis(395));
+        assert!(started.elapsed() >= Duration::from_millis(pause_ms - 5));
         assert_served(&mut line[1..], held);
         assert_eq!(counter(&mut redis, "lock_handed_over"), 10);
     }
@@ -92,10 +94,24 @@ fn a_client_gone_during_a_pause_is_passed_over_after_it() {
 /// A replica that does not answer, so that the primary waits for it.
 fn stalled_replica(server: &Server) -> Server {
     let replica = Server::builder().replica_of(server).start();
-    replica.catch_up_with(server);
-    replica.client().send(&words("DEBUG SLEEP 1.5"));
-    std::thread::sleep(Duration::from_millis(50));
+    stall(&replica, server, 1500);
     replica
+}
+
+/// Keeps the replica from answering for about `ms`.
+fn stall(replica: &Server, primary: &Server, ms: u64) {
+    replica.catch_up_with(primary);
+    let seconds = stretched(ms).as_secs_f64();
+    replica
+        .client()
+        .send(&words(&format!("DEBUG SLEEP {seconds}")));
+    std::thread::sleep(stretched(40));
+}
+
+/// The holder of `k` has a moment left.
+fn expire_soon(redis: &mut Client) {
+    let moment_ms = stretched_ms(100);
+    redis.run(&format!("PEXPIRE k {moment_ms}")).int();
 }
 
 #[test]
@@ -108,10 +124,10 @@ fn a_shutdown_that_waits_for_replicas_hands_nothing_over_and_may_be_called_off()
     let mut redis = server.client();
     let held = lock(&mut redis, "APP.LOCK k holder EX 100").fence;
     let mut line = ten(&server);
-    redis.run("PEXPIRE k 100").int();
+    expire_soon(&mut redis);
     let mut stops = server.client();
     stops.send(&words("SHUTDOWN"));
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(stretched(300));
     assert_eq!(counter(&mut redis, "lock_handed_over"), 0);
     redis.run("SHUTDOWN ABORT").ok();
     assert_served(&mut line, held);
@@ -124,11 +140,9 @@ fn a_failover_hands_nothing_over_and_leaves_nobody_in_line() {
     let mut redis = primary.client();
     lock(&mut redis, "APP.LOCK k holder EX 100");
     let mut line = ten(&primary);
-    replica.catch_up_with(&primary);
-    replica.client().send(&words("DEBUG SLEEP 0.6"));
-    std::thread::sleep(Duration::from_millis(30));
+    stall(&replica, &primary, 600);
     // The replica lags behind this, so the failover takes until it wakes up.
-    redis.run("PEXPIRE k 100").int();
+    expire_soon(&mut redis);
     redis.run("FAILOVER").ok();
     for client in &mut line {
         let reply = client.reply();

@@ -15,7 +15,7 @@
 //! Environment: `APPKIT_SERVER` is the executable to test (default `redis-server`; a wrapper
 //! script must `exec` the server, so that the child's process id is the server's own),
 //! `APPKIT_MODULE` a ready-made module (default: built from this source tree). For a server that runs
-//! under a tool, `APPKIT_DEADLINE_FACTOR=20` stretches the deadlines, and `APPKIT_SHUTDOWN=1` lets each
+//! under a tool, `APPKIT_DEADLINE_FACTOR=20` stretches the deadlines and some lifetimes, and `APPKIT_SHUTDOWN=1` lets each
 //! server end by itself instead of killing it, so that the tool comes to its conclusions.
 
 // Each suite is a crate of its own and uses its own part of this module.
@@ -56,9 +56,22 @@ pub const DEADLINE: Duration = Duration::from_secs(15);
 
 /// [`DEADLINE`], stretched for a slow server.
 pub fn deadline() -> Duration {
+    DEADLINE * deadline_factor()
+}
+
+/// A span of `ms` milliseconds that has to be long enough for some calls, stretched for a slow server.
+pub fn stretched_ms(ms: u64) -> u64 {
+    ms * u64::from(deadline_factor())
+}
+
+/// The same.
+pub fn stretched(ms: u64) -> Duration {
+    Duration::from_millis(stretched_ms(ms))
+}
+
+fn deadline_factor() -> u32 {
     let factor = std::env::var("APPKIT_DEADLINE_FACTOR").ok();
-    let factor = factor.map_or(1, |factor| factor.parse().expect("a whole number"));
-    DEADLINE * factor
+    factor.map_or(1, |factor| factor.parse().expect("a whole number"))
 }
 
 /// Polls `condition` until it holds; fails the test, naming `what`, after [`deadline`].

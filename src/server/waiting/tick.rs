@@ -23,10 +23,13 @@ use crate::waiting::{LineId, Place};
 pub unsafe extern "C" fn on_timer<F: Family>(ctx: *mut raw::RedisModuleCtx, _data: *mut c_void) {
     F::lines().disarmed();
     // Each behind a shield of its own: a panic in one must not keep the others waiting for ever.
-    // SAFETY, for all: the context is that of this callback.
+    // SAFETY: the context is that of this callback.
     shielded(|| unsafe { move_all::<F>(ctx) });
+    // SAFETY: as above.
     shielded(|| unsafe { end_waits::<F>(ctx) });
+    // SAFETY: as above.
     shielded(|| unsafe { let_go::<F>() });
+    // SAFETY: as above.
     shielded(|| unsafe { F::lines().arm(ctx) });
 }
 
