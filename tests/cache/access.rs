@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::caller::{LONG, fill, lease, load};
-use crate::support::{Client, Reply, Server, command_docs, command_info, server_has};
+use crate::support::{
+    Reply, Server, assert_denied, command_docs, command_info, takes_categories, user,
+};
 
 fn set(words: &str) -> BTreeSet<String> {
     words.split_whitespace().map(str::to_owned).collect()
@@ -49,7 +51,7 @@ fn keys_and_their_access_are_exact() {
 fn arity_flags_and_categories_are_those_of_the_kind_of_command() {
     let server = Server::start();
     let mut redis = server.client();
-    let has_categories = server_has(&mut redis, "WAITAOF");
+    let has_categories = takes_categories(&mut redis);
     for (command, arity, last, flags, categories) in [
         ("GETORSET", -5, 1, "write denyoom", "@write @slow"),
         (
@@ -74,22 +76,6 @@ fn arity_flags_and_categories_are_those_of_the_kind_of_command() {
         let docs = command_docs(&mut redis, &format!("APP.CACHE.{command}"));
         assert!(docs.summary.len() > 20, "{command}");
     }
-}
-
-/// A connection of a new user with these ACL rules.
-fn user(server: &Server, name: &str, rules: &str) -> Client {
-    let mut admin = server.client();
-    admin
-        .run(&format!("ACL SETUSER {name} on nopass {rules}"))
-        .ok();
-    let mut client = server.client();
-    client.run(&format!("AUTH {name} any")).ok();
-    client
-}
-
-#[track_caller]
-fn assert_denied(reply: &Reply) {
-    assert!(reply.error().starts_with("NOPERM"), "{reply:?}");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What the server knows of the commands: arity, flags, keys, arguments, and who may call them.
 
-use crate::support::{Argument, Client, Reply, Server, command_docs, command_info, server_has};
+use crate::support::{
+    Argument, Server, assert_denied, command_docs, command_info, takes_categories, user,
+};
 
 const COMMANDS: [&str; 4] = ["app.lock", "app.unlock", "app.lock.extend", "app.lock.info"];
 
@@ -40,8 +42,7 @@ fn command_info_is_exact() {
 fn acl_categories_are_set_where_the_server_takes_them() {
     let server = Server::start();
     let mut redis = server.client();
-    // Servers that take categories from modules came with this command.
-    if !server_has(&mut redis, "client|no-touch") {
+    if !takes_categories(&mut redis) {
         return;
     }
     let expected: [&[&str]; 4] = [
@@ -86,19 +87,6 @@ fn command_docs_are_complete() {
             assert!(flags.contains("optional"));
         }
     }
-}
-
-fn user(server: &Server, name: &str, rules: &str) -> Client {
-    let setuser = format!("ACL SETUSER {name} on nopass {rules}");
-    server.client().run(&setuser).ok();
-    let mut client = server.client();
-    client.run(&format!("AUTH {name} any")).ok();
-    client
-}
-
-#[track_caller]
-fn assert_denied(reply: &Reply) {
-    assert!(reply.error().starts_with("NOPERM"), "{reply:?}");
 }
 
 #[test]

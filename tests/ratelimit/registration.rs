@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::caller::COMMANDS;
-use crate::support::{Argument, Reply, Server, command_docs, command_info, server_has};
+use crate::support::{Argument, Reply, Server, command_docs, command_info, takes_categories};
 
 fn set(words: &[&str]) -> BTreeSet<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
@@ -40,7 +40,7 @@ fn keys_and_their_access_are_exact() {
 fn command_info_says_one_key_arity_and_flags() {
     let server = Server::start();
     let mut redis = server.client();
-    let has_categories = server_has(&mut redis, "WAITAOF");
+    let has_categories = takes_categories(&mut redis);
     for command in COMMANDS {
         let command_info = command_info(&mut redis, command);
         let access = if command.ends_with("PEEK") {

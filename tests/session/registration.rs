@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::caller::{COMMANDS, calls, id};
-use crate::support::{Argument, Reply, Server, command_docs, command_info, server_has};
+use crate::support::{Argument, Reply, Server, command_docs, command_info, takes_categories};
 
 /// Flags of the key, of the command, and whether it is fast; in the order of the commands.
 const FLAGS: [(&str, &str); 8] = [
@@ -54,7 +54,7 @@ fn keys_and_their_access_are_exact() {
 fn command_info_says_one_key_arity_and_flags() {
     let server = Server::start();
     let mut redis = server.client();
-    let has_categories = server_has(&mut redis, "WAITAOF");
+    let has_categories = takes_categories(&mut redis);
     let arities = [-4, -3, -3, -4, -3, -3, -2, -2];
     for ((command, arity), (_, flags)) in COMMANDS.into_iter().zip(arities).zip(FLAGS) {
         let command_info = command_info(&mut redis, command);

@@ -11,6 +11,7 @@
 //! | `replication.rs` | what a primary propagates, command by command |
 //! | `keyspace.rs` | keyspace events |
 //! | `introspection.rs` | INFO, COMMAND INFO, COMMAND DOCS, the data set |
+//! | `acl.rs` | users with ACL rules, and what they are denied |
 //!
 //! Environment: `APPKIT_SERVER` is the executable to test (default `redis-server`; a wrapper
 //! script must `exec` the server, so that the child's process id is the server's own),
@@ -29,6 +30,7 @@
     clippy::unwrap_used
 )]
 
+mod acl;
 mod introspection;
 mod keyspace;
 mod module;
@@ -39,6 +41,7 @@ mod server;
 
 use std::time::{Duration, Instant};
 
+pub use acl::{assert_denied, is_denied, takes_categories, user};
 pub use introspection::{
     Argument, CommandDocs, CommandInfo, Dataset, KeySpec, command_docs, command_info, dataset,
     info, modules, server_has,
