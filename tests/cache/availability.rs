@@ -1,7 +1,7 @@
 //! Where writes are refused, hits are still served: that is why reading is a command of its own.
 
 use crate::caller::{LONG, counters, fill, lease, load, send_load};
-use crate::support::{Client, Protocol, Server, eventually, info, words};
+use crate::support::{Client, Protocol, Server, eventually, info, invalidated, words};
 
 const OOM: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 
@@ -139,23 +139,6 @@ fn a_replica_serves_hits_and_sends_misses_to_its_primary() {
     assert!(fill(&mut redis, "lent", &lease, "value"));
     replica.catch_up_with(&primary);
     assert_eq!(load(&mut reader, "lent LEASE 1").text(), "value");
-}
-
-/// The keys whose invalidation `cache` got until now; a change of `fence` marks the end.
-fn invalidated(cache: &mut Client, redis: &mut Client) -> Vec<Vec<u8>> {
-    cache.run("GET fence");
-    redis.run("INCR fence").int();
-    let mut keys = Vec::new();
-    loop {
-        let push = cache.next_push();
-        assert_eq!(push.items()[0].text(), "invalidate");
-        for key in push.items()[1].items() {
-            match key.bytes() {
-                b"fence" => return keys,
-                key => keys.push(key.to_vec()),
-            }
-        }
-    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::caller::{create, id};
-use crate::support::{Client, ReplicationStream, Reply, Server, eventually, info};
+use crate::support::{Client, ReplicationStream, Server, eventually, info, monitored};
 
 /// Whether `needle` is somewhere in `bytes`.
 fn contains(bytes: &[u8], needle: &[u8]) -> bool {
@@ -203,25 +203,6 @@ fn slowlog_shows_no_id() {
             call.contains(&id),
             "{call}: {line}"
         );
-    }
-}
-
-/// What MONITOR shows while `work` runs.
-fn monitored(server: &Server, work: impl FnOnce(&mut Client)) -> Vec<String> {
-    let mut monitor = server.client();
-    monitor.run("MONITOR").ok();
-    let mut redis = server.client();
-    work(&mut redis);
-    redis.run("ECHO end");
-    let mut shown = Vec::new();
-    loop {
-        let Reply::Simple(line) = monitor.frame() else {
-            panic!("no line of MONITOR");
-        };
-        if line.ends_with("\"ECHO\" \"end\"") {
-            return shown;
-        }
-        shown.push(line);
     }
 }
 

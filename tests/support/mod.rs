@@ -10,6 +10,7 @@
 //! | `resp.rs` | a raw connection: exact frames of RESP2 and RESP3 |
 //! | `replication.rs` | what a primary propagates, command by command |
 //! | `keyspace.rs` | keyspace events |
+//! | `noticed.rs` | what WATCH, client-side caches, the RDB change counter and MONITOR notice of a call |
 //! | `introspection.rs` | INFO, COMMAND INFO, COMMAND DOCS, the data set |
 //! | `acl.rs` | users with ACL rules, and what they are denied |
 //!
@@ -34,6 +35,7 @@ mod acl;
 mod introspection;
 mod keyspace;
 mod module;
+mod noticed;
 mod process;
 mod replication;
 mod resp;
@@ -48,6 +50,7 @@ pub use introspection::{
 };
 pub use keyspace::KeyspaceEvents;
 pub use module::module_path;
+pub use noticed::{invalidated, monitored, rdb_changes, watch_survives};
 pub use redis::ProtocolVersion as Protocol;
 pub use replication::ReplicationStream;
 pub use resp::{Client, Reply, words};
