@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::support::{self, Client, Reply, Server, eventually, info};
+use crate::support::{self, Client, Reply, Server, eventually, info, used_memory};
 
 /// Fails unless every error in `reply` starts with a code and none is a fault of the module.
 pub fn errors_have_codes(reply: &Reply) {
@@ -185,5 +185,5 @@ pub fn memory_without_data(server: &Server, clients: usize) -> i64 {
         number(&mut client, "clients", "connected_clients") <= clients as i64
             && number(&mut client, "memory", "lazyfree_pending_objects") == 0
     });
-    number(&mut client, "memory", "used_memory")
+    used_memory(&mut client)
 }

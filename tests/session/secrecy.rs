@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::caller::{create, id};
-use crate::support::{Client, ReplicationStream, Server, eventually, info, monitored};
+use crate::support::{Client, ReplicationStream, Server, monitored, rewrite_aof};
 
 /// Whether `needle` is somewhere in `bytes`.
 fn contains(bytes: &[u8], needle: &[u8]) -> bool {
@@ -120,11 +120,7 @@ fn ids_are_in_no_file_of_the_server() {
         redis.run("SAVE").ok();
         let dir = redis.run("CONFIG GET dir").items()[1].text();
         assert_without("the directory", &files(Path::new(&dir)), &ids);
-        redis.run("BGREWRITEAOF");
-        eventually("the AOF is rewritten", || {
-            let state = info(&mut redis, "persistence");
-            state["aof_rewrite_in_progress"] == "0" && state["aof_rewrite_scheduled"] == "0"
-        });
+        rewrite_aof(&mut redis);
         assert_without("the rewritten AOF", &files(Path::new(&dir)), &ids);
     }
 }

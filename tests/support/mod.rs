@@ -11,6 +11,8 @@
 //! | `replication.rs` | what a primary propagates, command by command |
 //! | `keyspace.rs` | keyspace events |
 //! | `noticed.rs` | what WATCH, client-side caches, the RDB change counter and MONITOR notice of a call |
+//! | `restarts.rs` | data over restarts with the module, without it, and with it again |
+//! | `memory.rs` | memory in use, left behind, used up |
 //! | `introspection.rs` | INFO, COMMAND INFO, COMMAND DOCS, the data set |
 //! | `acl.rs` | users with ACL rules, and what they are denied |
 //!
@@ -34,11 +36,13 @@
 mod acl;
 mod introspection;
 mod keyspace;
+mod memory;
 mod module;
 mod noticed;
 mod process;
 mod replication;
 mod resp;
+mod restarts;
 mod server;
 
 use std::time::{Duration, Instant};
@@ -49,11 +53,13 @@ pub use introspection::{
     info, modules, server_has,
 };
 pub use keyspace::KeyspaceEvents;
+pub use memory::{OOM, fill_memory, left_behind, used_memory};
 pub use module::module_path;
 pub use noticed::{invalidated, monitored, rdb_changes, watch_survives};
 pub use redis::ProtocolVersion as Protocol;
 pub use replication::ReplicationStream;
 pub use resp::{Client, Reply, words};
+pub use restarts::{Source, assert_survives, rewrite_aof};
 pub use server::{Builder, Server, Stop};
 
 /// How long anything may take before a test calls it broken. Generous: it is only ever waited out
