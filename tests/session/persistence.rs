@@ -2,7 +2,7 @@
 
 use crate::caller::{get, id, list};
 use crate::replicas::{KEYS, populate};
-use crate::support::{Client, Server, Source, Stop, assert_survives, eventually};
+use crate::support::{Client, Server, Source, Stop, assert_survives, eventually, timed};
 
 /// The sessions of one owner as the commands show them, and that they still work.
 fn assert_goes_on(redis: &mut Client) {
@@ -54,14 +54,14 @@ fn a_session_that_ended_while_the_server_was_down_does_not_come_back() {
     let mut redis = server.client();
     let short = id("short");
     crate::caller::create_named(&mut redis, "k", "long");
-    let made = crate::caller::timed(
+    let made = timed(
         &mut redis,
         &format!("APP.SESSION.CREATE k PX 200 ID {short}"),
     );
     server.restart(Stop::NoSave);
     let mut redis = server.client();
     eventually("the session ends at its deadline", || {
-        let got = crate::caller::timed(&mut redis, &format!("APP.SESSION.GET k {short}"));
+        let got = timed(&mut redis, &format!("APP.SESSION.GET k {short}"));
         assert!(got.reply.is_nil() || got.not_before < made.not_after + 200);
         got.reply.is_nil()
     });

@@ -13,6 +13,7 @@
 //! | `noticed.rs` | what WATCH, client-side caches, the RDB change counter and MONITOR notice of a call |
 //! | `restarts.rs` | data over restarts with the module, without it, and with it again |
 //! | `memory.rs` | memory in use, left behind, used up |
+//! | `timed.rs` | calls between two readings of the server's clock |
 //! | `introspection.rs` | INFO, COMMAND INFO, COMMAND DOCS, the data set |
 //! | `acl.rs` | users with ACL rules, and what they are denied |
 //!
@@ -44,6 +45,7 @@ mod replication;
 mod resp;
 mod restarts;
 mod server;
+mod timed;
 
 use std::time::{Duration, Instant};
 
@@ -61,6 +63,7 @@ pub use replication::ReplicationStream;
 pub use resp::{Client, Reply, words};
 pub use restarts::{Source, assert_survives, rewrite_aof};
 pub use server::{Builder, Server, Stop};
+pub use timed::{Timed, timed};
 
 /// How long anything may take before a test calls it broken. Generous: it is only ever waited out
 /// by a test that fails.
