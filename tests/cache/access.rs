@@ -1,15 +1,10 @@
 //! What the server knows of the commands (keys, flags, categories), and whom it lets use them.
 
-use std::collections::BTreeSet;
-
 use crate::caller::{LONG, fill, lease, load};
 use crate::support::{
-    Reply, Server, assert_denied, command_docs, command_info, takes_categories, user,
+    Reply, Server, assert_denied, command_docs, command_info, key_and_flags, set, takes_categories,
+    user,
 };
-
-fn set(words: &str) -> BTreeSet<String> {
-    words.split_whitespace().map(str::to_owned).collect()
-}
 
 const CALLS: [&str; 5] = [
     "APP.CACHE.GETORSET k v EX 60",
@@ -31,16 +26,8 @@ fn keys_and_their_access_are_exact() {
         "RM delete",
     ];
     for (call, access) in CALLS.iter().zip(accesses) {
-        let reply = redis.run(&format!("COMMAND GETKEYSANDFLAGS {call}"));
-        let [Reply::Array(entry)] = reply.items() else {
-            panic!("expected one key: {reply:?}");
-        };
-        let flags: BTreeSet<String> = entry[1].items().iter().map(Reply::text).collect();
-        assert_eq!(
-            (entry[0].bytes(), flags),
-            (&b"k"[..], set(access)),
-            "{call}"
-        );
+        let expected = ("k".to_owned(), set(access));
+        assert_eq!(key_and_flags(&mut redis, call), expected, "{call}");
     }
     let keys = redis.run("COMMAND GETKEYS APP.CACHE.INVALIDATE a b c");
     let keys: Vec<String> = keys.items().iter().map(Reply::text).collect();

@@ -52,7 +52,7 @@ use std::time::{Duration, Instant};
 pub use acl::{assert_denied, is_denied, takes_categories, user};
 pub use introspection::{
     Argument, CommandDocs, CommandInfo, Dataset, KeySpec, command_docs, command_info, dataset,
-    info, modules, server_has,
+    info, key_and_flags, modules, server_has, set, syntax,
 };
 pub use keyspace::KeyspaceEvents;
 pub use memory::{OOM, fill_memory, left_behind, used_memory};
