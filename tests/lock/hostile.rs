@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::caller::{counter, id, lock, long, nobody_waits, unload};
-use crate::support::{Client, Reply, Server, dataset, eventually, info, words};
+use crate::support::{Client, Reply, Server, assert_same_data, eventually, info, words};
 
 const CLIENTS: usize = 16;
 const KEYS: u64 = 3;
@@ -150,8 +150,7 @@ fn mix(server: &mut Server, replica: Option<&Server>, kinds: &[&str], pause: Dur
         assert!(lock(&mut redis, &format!("APP.LOCK k{key} last EX 1000")).held);
     }
     if let Some(replica) = replica {
-        replica.catch_up_with(server);
-        assert_eq!(dataset(&mut replica.client()), dataset(&mut redis));
+        assert_same_data(replica, server, "after all that");
     }
     unload(&mut redis);
 }

@@ -9,6 +9,9 @@
 //! | `server.rs` | a server of one's own: start, restart, crash detection |
 //! | `resp.rs` | a raw connection: exact frames of RESP2 and RESP3 |
 //! | `replication.rs` | what a primary propagates, command by command |
+//! | `replicas.rs` | replicas that have what their primary has |
+//! | `cluster.rs` | nodes that own slots and know each other |
+//! | `scripts.rs` | calls that come from scripts and functions |
 //! | `keyspace.rs` | keyspace events |
 //! | `noticed.rs` | what WATCH, client-side caches, the RDB change counter and MONITOR notice of a call |
 //! | `restarts.rs` | data over restarts with the module, without it, and with it again |
@@ -35,21 +38,25 @@
 )]
 
 mod acl;
+mod cluster;
 mod introspection;
 mod keyspace;
 mod memory;
 mod module;
 mod noticed;
 mod process;
+mod replicas;
 mod replication;
 mod resp;
 mod restarts;
+mod scripts;
 mod server;
 mod timed;
 
 use std::time::{Duration, Instant};
 
 pub use acl::{assert_denied, is_denied, takes_categories, user};
+pub use cluster::{cluster_of_one, give_up_slot_of, join};
 pub use introspection::{
     Argument, CommandDocs, CommandInfo, Dataset, KeySpec, command_docs, command_info, dataset,
     info, key_and_flags, modules, server_has, set, syntax,
@@ -59,9 +66,11 @@ pub use memory::{OOM, fill_memory, left_behind, used_memory};
 pub use module::module_path;
 pub use noticed::{invalidated, monitored, rdb_changes, watch_survives};
 pub use redis::ProtocolVersion as Protocol;
-pub use replication::ReplicationStream;
+pub use replicas::{assert_replicas_follow, assert_same_data};
+pub use replication::{Command, ReplicationStream, command, del_of, set_of, transaction};
 pub use resp::{Client, Reply, words};
 pub use restarts::{Source, assert_survives, rewrite_aof};
+pub use scripts::in_read_only_code;
 pub use server::{Builder, Server, Stop};
 pub use timed::{Timed, timed};
 
