@@ -1,9 +1,7 @@
 //! What must hold, whatever was sent.
 
+use crate::support::{self, Client, Reply, Server, eventually, info, now_ms, used_memory};
 use std::collections::BTreeSet;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use crate::support::{self, Client, Reply, Server, eventually, info, used_memory};
 
 /// Fails unless every error in `reply` starts with a code and none is a fault of the module.
 pub fn errors_have_codes(reply: &Reply) {
@@ -109,11 +107,6 @@ impl Observation {
             );
         }
     }
-}
-
-pub fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    i64::try_from(since.expect("after 1970").as_millis()).expect("a time")
 }
 
 /// The databases that are in use.

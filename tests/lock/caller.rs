@@ -1,7 +1,5 @@
 //! A lock's caller: replies by name, and clients that stand in line.
 
-use std::time::SystemTime;
-
 use crate::support::{Client, Reply, Server, eventually, info, words};
 
 /// The three integers of `APP.LOCK`.
@@ -100,15 +98,4 @@ pub fn unload(client: &mut Client) {
 #[track_caller]
 pub fn id(client: &mut Client) -> i64 {
     client.run("CLIENT ID").int()
-}
-
-/// The clock, which is the server's too, in Unix milliseconds.
-pub fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    i64::try_from(since.expect("after 1970").as_millis()).expect("before the year 292 million")
-}
-
-/// Whether the long forms of tests were asked for.
-pub fn long() -> bool {
-    std::env::var_os("APPKIT_LONG").is_some_and(|value| value != "0")
 }

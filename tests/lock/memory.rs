@@ -1,7 +1,7 @@
 //! No call leaves memory behind.
 
-use crate::caller::{counter, long, nobody_waits};
-use crate::support::{Client, Server, eventually, used_memory, words};
+use crate::caller::{counter, nobody_waits};
+use crate::support::{Client, Server, eventually, is_long, used_memory, words};
 
 /// More than this is a leak; the server's own pools stay below it.
 const SLACK: i64 = 1_500_000;
@@ -31,7 +31,7 @@ fn lock_and_unlock_pairs_leave_nothing() {
         .collect();
     redis.pipeline(&batch);
     let before = used_memory(&mut redis);
-    let pairs = if long() { 1_000_000 } else { 20_000 };
+    let pairs = if is_long() { 1_000_000 } else { 20_000 };
     for _ in 0..pairs / 500 {
         redis.pipeline(&batch);
     }
@@ -50,7 +50,7 @@ fn waits_of_every_kind_leave_nothing() {
     let mut redis = server.client();
     let mut line: Vec<Client> = (0..50).map(|_| server.client()).collect();
     let ids: Vec<i64> = line.iter_mut().map(crate::caller::id).collect();
-    let rounds = if long() { 2000 } else { 40 };
+    let rounds = if is_long() { 2000 } else { 40 };
     let mut before = 0;
     for round in 0..rounds {
         // The first rounds fill the server's pools.

@@ -16,7 +16,8 @@
 //! | `noticed.rs` | what WATCH, client-side caches, the RDB change counter and MONITOR notice of a call |
 //! | `restarts.rs` | data over restarts with the module, without it, and with it again |
 //! | `memory.rs` | memory in use, left behind, used up |
-//! | `timed.rs` | calls between two readings of the server's clock |
+//! | `clock.rs` | the clock, and calls between two readings of it |
+//! | `dice.rs` | random choices that a seed brings back |
 //! | `introspection.rs` | INFO, COMMAND INFO, COMMAND DOCS, the data set |
 //! | `acl.rs` | users with ACL rules, and what they are denied |
 //!
@@ -38,7 +39,9 @@
 )]
 
 mod acl;
+mod clock;
 mod cluster;
+mod dice;
 mod introspection;
 mod keyspace;
 mod memory;
@@ -51,12 +54,13 @@ mod resp;
 mod restarts;
 mod scripts;
 mod server;
-mod timed;
 
 use std::time::{Duration, Instant};
 
 pub use acl::{assert_denied, is_denied, takes_categories, user};
+pub use clock::{Timed, now_ms, timed};
 pub use cluster::{cluster_of_one, give_up_slot_of, join};
+pub use dice::Dice;
 pub use introspection::{
     Argument, CommandDocs, CommandInfo, Dataset, KeySpec, command_docs, command_info, dataset,
     info, key_and_flags, modules, server_has, set, syntax,
@@ -72,7 +76,6 @@ pub use resp::{Client, Reply, words};
 pub use restarts::{Source, assert_survives, rewrite_aof};
 pub use scripts::in_read_only_code;
 pub use server::{Builder, Server, Stop};
-pub use timed::{Timed, timed};
 
 /// How long anything may take before a test calls it broken. Generous: it is only ever waited out
 /// by a test that fails.
@@ -96,6 +99,11 @@ pub fn stretched(ms: u64) -> Duration {
 fn deadline_factor() -> u32 {
     let factor = std::env::var("APPKIT_DEADLINE_FACTOR").ok();
     factor.map_or(1, |factor| factor.parse().expect("a whole number"))
+}
+
+/// Whether the long forms of tests were asked for, with `APPKIT_LONG=1`.
+pub fn is_long() -> bool {
+    std::env::var_os("APPKIT_LONG").is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 /// Polls `condition` until it holds; fails the test, naming `what`, after [`deadline`].

@@ -1,6 +1,7 @@
-//! Calls between two readings of the server's clock.
+//! The clock, and calls between two readings of it.
 
 use std::ops::RangeInclusive;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Client, Reply, words};
 
@@ -33,4 +34,10 @@ pub fn timed(redis: &mut Client, line: &str) -> Timed {
 fn unix_ms(time: &Reply) -> i64 {
     let part = |index: usize| time.items()[index].text().parse::<i64>().expect("a number");
     part(0) * 1000 + part(1) / 1000
+}
+
+/// The machine's clock, which is the servers' too, in Unix milliseconds.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    i64::try_from(since.expect("after 1970").as_millis()).expect("before the year 292 million")
 }
