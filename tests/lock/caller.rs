@@ -55,6 +55,15 @@ pub fn waiter(server: &Server, line: &str) -> Client {
     client
 }
 
+/// The same, and the id of its connection, by which others can end it.
+#[track_caller]
+pub fn known_waiter(server: &Server, line: &str) -> (Client, i64) {
+    let mut client = server.client();
+    let id = id(&mut client);
+    stand_in_line(server, &mut client, line);
+    (client, id)
+}
+
 /// Sends `line` and returns once the call stands in line.
 #[track_caller]
 pub fn stand_in_line(server: &Server, client: &mut Client, line: &str) {
@@ -72,6 +81,14 @@ pub fn counter(client: &mut Client, name: &str) -> i64 {
     info(client, "appkit")[&format!("appkit_{name}")]
         .parse()
         .expect("a number")
+}
+
+/// Waits until the lock at `k` is free.
+#[track_caller]
+pub fn eventually_free(client: &mut Client) {
+    eventually("the lock is free again", || {
+        client.run("EXISTS k").int() == 0
+    });
 }
 
 /// Waits until nobody stands in line any more.

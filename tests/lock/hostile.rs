@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::caller::{counter, id, lock, nobody_waits, unload};
 use crate::support::{
-    Client, Dice, Reply, Server, assert_same_data, eventually, info, is_long, words,
+    Builder, Client, Dice, Reply, Server, assert_same_data, eventually, info, is_long, words,
 };
 
 const CLIENTS: usize = 16;
@@ -141,15 +141,15 @@ fn mix(server: &mut Server, replica: Option<&Server>, kinds: &[&str], pause: Dur
     unload(&mut redis);
 }
 
+/// The same with a replica that has no module and must end with the same data.
+fn mix_with_replica(server: Builder, kinds: &[&str], pause: Duration) {
+    let mut server = server.start();
+    let replica = Server::builder().without_module().replica_of(&server);
+    mix(&mut server, Some(&replica.start()), kinds, pause);
+}
+
 #[test]
 fn clients_come_and_go_while_keys_do_what_they_like() {
-    let mut server = Server::builder()
-        .config("maxmemory-policy allkeys-random")
-        .start();
-    let replica = Server::builder()
-        .without_module()
-        .replica_of(&server)
-        .start();
     let kinds = [
         "DEL KEY",
         "CLIENT KILL ID ID",
@@ -166,21 +166,12 @@ fn clients_come_and_go_while_keys_do_what_they_like() {
         "CONFIG SET maxmemory 0",
         "APP.LOCK KEY newcomer PX 5",
     ];
-    mix(
-        &mut server,
-        Some(&replica),
-        &kinds,
-        Duration::from_millis(3),
-    );
+    let server = Server::builder().config("maxmemory-policy allkeys-random");
+    mix_with_replica(server, &kinds, Duration::from_millis(3));
 }
 
 #[test]
 fn a_replica_without_the_module_ends_with_the_same_data() {
-    let mut server = Server::builder().appendonly().start();
-    let replica = Server::builder()
-        .without_module()
-        .replica_of(&server)
-        .start();
     let kinds = [
         "DEL KEY",
         "CLIENT KILL ID ID",
@@ -192,22 +183,13 @@ fn a_replica_without_the_module_ends_with_the_same_data() {
         "FLUSHDB",
         "SWAPDB 0 1",
     ];
-    mix(
-        &mut server,
-        Some(&replica),
-        &kinds,
-        Duration::from_millis(3),
-    );
+    let server = Server::builder().appendonly();
+    mix_with_replica(server, &kinds, Duration::from_millis(3));
 }
 
 // Without CLIENT UNBLOCK: some servers die of it during a pause, with no module at all.
 #[test]
 fn pauses_in_the_mix_kill_nobody() {
-    let mut server = Server::builder().appendonly().start();
-    let replica = Server::builder()
-        .without_module()
-        .replica_of(&server)
-        .start();
     let kinds = [
         "CLIENT PAUSE 30 WRITE",
         "CLIENT PAUSE 20 ALL",
@@ -216,12 +198,8 @@ fn pauses_in_the_mix_kill_nobody() {
         "PEXPIRE KEY 5",
         "CLIENT KILL ID ID",
     ];
-    mix(
-        &mut server,
-        Some(&replica),
-        &kinds,
-        Duration::from_millis(10),
-    );
+    let server = Server::builder().appendonly();
+    mix_with_replica(server, &kinds, Duration::from_millis(10));
 }
 
 #[test]
