@@ -194,6 +194,7 @@ unsafe extern "C" fn set_switch(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// The texts and values of both ends of what a setting takes.
     fn ends(setting: &Setting) -> [(String, i64); 2] {
@@ -230,5 +231,20 @@ mod tests {
             not_accepted(&settings::CL_THROTTLE),
             "appkit.cl-throttle must be yes or no"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn any_load_arguments_are_taken_or_refused(
+            names in prop::collection::vec((0..=settings::ALL.len(), any::<Vec<u8>>()), 0..4),
+        ) {
+            let name = |which: usize| settings::ALL.get(which).map_or("x".into(), |s| full_name(s));
+            let pairs = names.into_iter().map(|(which, value)| [name(which).into_bytes(), value]);
+            let arguments: Vec<Vec<u8>> = pairs.flatten().collect();
+            let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+            if let Err(text) = Defaults::parse(&arguments) {
+                prop_assert!(text.contains("appkit."));
+            }
+        }
     }
 }

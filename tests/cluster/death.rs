@@ -31,6 +31,7 @@ fn a_replica_goes_on_with_what_it_had_got() {
     let report = load.audit();
     report.figures("primary of a cluster killed");
     let losses = report.lost_after(&mark, &["CLUSTERDOWN", "MOVED"]);
+    losses.assert_explained();
     println!(
         "figures: lost to asynchronous replication at the death of a primary of a cluster: {losses:?}"
     );

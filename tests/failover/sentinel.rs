@@ -141,6 +141,7 @@ fn what_the_replica_had_got_survives_the_death_of_its_primary() {
     let report = load.audit();
     report.figures("primary killed, promoted by Sentinel");
     let losses = report.lost_after(&mark, &["READONLY", "MASTERDOWN"]);
+    losses.assert_explained();
     println!("figures: lost to asynchronous replication at the death of a primary: {losses:?}");
 }
 

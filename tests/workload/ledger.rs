@@ -98,6 +98,17 @@ pub struct Losses {
     pub others: BTreeMap<&'static str, u64>,
 }
 
+impl Losses {
+    /// Fails if anything is missing or wrong that a replica which lags does not explain, with one
+    /// primary at a time: its clock goes on from where the other's was, and lifetimes end when they end.
+    #[track_caller]
+    pub fn assert_explained(&self) {
+        for kind in ["fence went back", "held too long", "change invented"] {
+            assert!(!self.others.contains_key(kind), "{kind}: {self:?}");
+        }
+    }
+}
+
 impl Report {
     pub(super) fn new(tally: &Tally) -> Report {
         Report {

@@ -114,6 +114,7 @@ mod tests {
     #![allow(clippy::arithmetic_side_effects)]
 
     use super::*;
+    use proptest::prelude::*;
 
     fn parse(line: &str) -> Result<Throttle, String> {
         let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
@@ -174,5 +175,15 @@ mod tests {
             assert_eq!(whole_seconds(span_ms), seconds, "{span_ms}");
         }
         assert!(whole_seconds(i64::MAX) > i64::MAX / 1000);
+    }
+
+    proptest! {
+        #[test]
+        fn any_arguments_are_parsed_or_refused(arguments: Vec<Vec<u8>>, numbers: [i64; 4]) {
+            let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+            let _ = Throttle::parse(arguments.as_slice());
+            let [burst, count, period, quantity] = numbers;
+            let _ = parse(&format!("x k {burst} {count} {period} {quantity}"));
+        }
     }
 }

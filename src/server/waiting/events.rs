@@ -179,9 +179,9 @@ unsafe fn listen(
     status == raw::REDISMODULE_OK as c_int
 }
 
-/// Gives back the memory of what was remembered, and is as it was before the load: where the library
-/// stays in memory (musl never takes one out, and others may hold it), the next load finds all this
-/// again, and a subscription that it believes in is none.
+/// Gives back the memory of what was remembered, and is as it was before the load. Where the library
+/// stays in memory (somebody else may hold it, and some C libraries never let one go) the next load
+/// finds all this again, and a subscription that it believes in is none.
 pub fn unload() {
     memory().inspect(|memory| memory.database_replaced(None));
     families().iter().for_each(|lines| lines.reset());
