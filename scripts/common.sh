@@ -42,3 +42,39 @@ second_try() { # log
         fi
     done 3< <(failed_tests "$1")
 }
+
+# Runs a command as root, or fails where that would need a password.
+as_root() {
+    if (($(id -u) == 0)); then "$@"; else sudo -n "$@"; fi
+}
+
+may_use_apt() {
+    command -v apt-get >/dev/null && as_root true 2>/dev/null
+}
+
+no_services=/usr/sbin/policy-rc.d
+remove_no_services=no
+allow_services() {
+    if [[ $remove_no_services == yes ]]; then as_root rm -f "$no_services"; fi
+    remove_no_services=no
+}
+
+# Installs packages. Debian's redis-server starts a service on port 6379 and has it start at boot. Nobody
+# asked for one here, so this install does neither. A service that is already there stays as it is.
+apt_install() { # package…
+    local status=0
+    trap allow_services EXIT
+    if [[ ! -e $no_services ]]; then
+        remove_no_services=yes
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$no_services" >/dev/null
+        as_root chmod 755 "$no_services"
+    fi
+    as_root apt-get -q update || echo 'apt-get update failed; trying with the lists that are there' >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$@" || status=$?
+    if [[ " $* " == *' redis-server '* ]]; then
+        as_root deb-systemd-helper disable redis-server.service >/dev/null 2>&1 || true
+        as_root update-rc.d redis-server disable >/dev/null 2>&1 || true
+    fi
+    allow_services
+    return "$status"
+}

@@ -2,6 +2,8 @@
 # Installs what the build and the tests need beyond Rust, a C compiler and git: libclang (bindgen
 # reads the module API's header with it) and a Redis server. Silent and offline when all is there.
 set -euo pipefail
+# shellcheck source=scripts/common.sh
+. "$(dirname "$0")/common.sh"
 
 # The places where bindgen looks for the library.
 have_libclang_library() {
@@ -40,38 +42,6 @@ missing_packages() {
     have_libclang || echo libclang-dev
     have_server || echo redis-server
     have_cli || echo redis-tools
-}
-
-# Runs a command as root, or fails where that would need a password.
-as_root() {
-    if (($(id -u) == 0)); then "$@"; else sudo -n "$@"; fi
-}
-
-may_use_apt() {
-    command -v apt-get >/dev/null && as_root true 2>/dev/null
-}
-
-policy=/usr/sbin/policy-rc.d
-remove_policy=no
-restore_policy() {
-    if [[ $remove_policy == yes ]]; then as_root rm -f "$policy"; fi
-}
-
-# Debian's redis-server package starts a service on port 6379 and has it start at boot. Nobody asked
-# for one here, so this install does neither. A service that is already there stays as it is.
-apt_install() { # package…
-    trap restore_policy EXIT
-    if [[ ! -e $policy ]]; then
-        remove_policy=yes
-        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-        as_root chmod 755 "$policy"
-    fi
-    as_root apt-get update || echo 'setup: apt-get update failed; trying with the lists that are there' >&2
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
-    if [[ " $* " == *' redis-server '* ]]; then
-        as_root deb-systemd-helper disable redis-server.service >/dev/null 2>&1 || true
-        as_root update-rc.d redis-server disable >/dev/null 2>&1 || true
-    fi
 }
 
 how_to_install() { # package…

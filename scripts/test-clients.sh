@@ -147,13 +147,9 @@ read_test_counts() { # example log status
 
 # The browser of the web app's tests, where apt may install it; without it they skip themselves.
 install_browser() {
-    local as_root=()
-    if [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || ! command -v apt-get >/dev/null; then return; fi
-    if (($(id -u) != 0)); then as_root=(sudo -n); fi
+    if [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || ! may_use_apt; then return; fi
     say 'installing chromium with apt-get'
-    "${as_root[@]}" apt-get -q update >"$work/apt.log" 2>&1 || true
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends chromium >>"$work/apt.log" 2>&1 ||
-        say 'SKIPPED chromium: it cannot be installed here'
+    (apt_install chromium) >"$work/apt.log" 2>&1 || say 'SKIPPED chromium: it cannot be installed here'
 }
 
 run_example() { # name needs fetch expected

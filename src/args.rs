@@ -119,11 +119,20 @@ pub fn parse_integer(bytes: &[u8]) -> Option<u64> {
         [] => None,
         [b'0'] => Some(0),
         [b'0', ..] => None,
+        // As many digits as always fit.
+        digits if digits.len() < 20 => digits.iter().try_fold(0u64, |value, digit| {
+            let digit = digit_of(*digit)?;
+            Some(value.wrapping_mul(10).wrapping_add(digit))
+        }),
         digits => digits.iter().try_fold(0u64, |value, digit| {
-            let digit = digit.checked_sub(b'0').filter(|d| *d <= 9)?;
-            value.checked_mul(10)?.checked_add(u64::from(digit))
+            value.checked_mul(10)?.checked_add(digit_of(*digit)?)
         }),
     }
+}
+
+fn digit_of(byte: u8) -> Option<u64> {
+    let digit = byte.wrapping_sub(b'0');
+    (digit <= 9).then_some(u64::from(digit))
 }
 
 /// Sets an option that may be given once.
@@ -197,6 +206,10 @@ mod tests {
             assert_eq!(parse_integer(text.as_bytes()), None, "{text:?}");
         }
         assert_eq!(parse_integer(b"0"), Some(0));
+        assert_eq!(
+            parse_integer(b"9999999999999999999"),
+            Some(9_999_999_999_999_999_999)
+        );
         assert_eq!(parse_integer(b"18446744073709551615"), Some(u64::MAX));
     }
 

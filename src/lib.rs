@@ -8,11 +8,12 @@
 //! | [`ratelimit`], [`lock`], [`session`], [`cache`] | a family each: its commands, and the pure code that decides |
 //! | [`server`] | the only part that touches the server |
 //! | [`waiting`] | lines of waiters, for every family whose commands may wait |
-//! | [`args`], [`command`], [`error`], [`settings`], [`stats`] | what the families share |
+//! | [`args`], [`command`], [`decimal`], [`error`], [`settings`], [`stats`] | what the families share |
 
 mod args;
 mod cache;
 mod command;
+mod decimal;
 mod error;
 mod lock;
 mod ratelimit;

@@ -6,6 +6,7 @@ use crate::resp::{Client, payload};
 const SCRIPTS: &[(&str, &str)] = &[
     ("fixed_window", include_str!("../lua/fixed_window.lua")),
     ("gcra", include_str!("../lua/gcra.lua")),
+    ("gcra_half", include_str!("../lua/gcra_half.lua")),
     ("sliding_log", include_str!("../lua/sliding_log.lua")),
     ("two_counters", include_str!("../lua/two_counters.lua")),
     ("lock_release", include_str!("../lua/lock_release.lua")),

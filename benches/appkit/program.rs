@@ -104,6 +104,7 @@ fn substitute(line: &str, limit: u64) -> String {
         .replace("{captured}", CAPTURED_MARK)
         .replace("{limit}", &limit.to_string())
         .replace("{limit-1}", &(limit - 1).to_string())
+        .replace("{limit/2}", &(limit / 2).to_string())
         .replace("{state}", &"s".repeat(24))
         .replace("{value}", &"v".repeat(DOCUMENT.len()))
         .replace("{doc}", DOCUMENT);

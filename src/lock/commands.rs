@@ -30,7 +30,7 @@ impl Command for Lock {
             Arg::key(),
             Arg::string(c"token"),
             Arg::duration(),
-            Arg::integer(c"wait").token(c"WAIT").optional(),
+            Arg::integer(c"milliseconds").token(c"WAIT").optional(),
         ],
     };
 
@@ -117,8 +117,9 @@ impl Command for Unlock {
         let key = Key::open(call, KEY, Access::Write)?;
         let standing = Standing::of(&key, token)?;
         // A caller that gave up leaves the line, too.
-        let in_vain = Answer::refused(key.expires_at_ms(), call.now_ms());
-        LINES.answer_named(call, token, in_vain);
+        LINES.answer_named(call, token, || {
+            Answer::refused(key.expires_at_ms(), call.now_ms())
+        });
         match standing {
             Standing::Mine { .. } => {
                 release(call, key);

@@ -3,6 +3,7 @@
 use super::arguments::MAX_TOKEN_LEN;
 use super::fence::MAX_FENCE;
 use crate::args::parse_integer;
+use crate::decimal::Decimal;
 
 const TAG: &[u8] = b"appkit:lock:1 ";
 
@@ -34,7 +35,8 @@ impl<'a> Hold<'a> {
 
     /// The string to store.
     pub fn encode(&self) -> Vec<u8> {
-        [TAG, self.fence.to_string().as_bytes(), b" ", self.token].concat()
+        let fence = Decimal::new(self.fence);
+        [TAG, fence.as_bytes(), b" ", self.token].concat()
     }
 }
 

@@ -1,9 +1,7 @@
 //! The arguments of `APP.RATELIMIT` and its companions:
 //! `key rule [rule …] [ALGO a] [COST n] [FULL]`, a rule being `limit EX s|PX ms [BURST n]`.
 
-use arrayvec::ArrayVec;
-
-use super::rule::{Algorithm, MAX_EXACT_LIMIT, MAX_RULES, Request, Rule};
+use super::rule::{Algorithm, MAX_EXACT_LIMIT, MAX_RULES, PerRule, Request, Rule};
 use crate::args::{Arguments, Cursor, is_keyword, parse_integer, set_once};
 use crate::error::Error;
 
@@ -14,7 +12,7 @@ const ALGORITHMS: &str = "SLIDING, FIXED, EXACT, GCRA";
 /// A parsed call.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Limit {
-    rules: ArrayVec<Rule, MAX_RULES>,
+    rules: PerRule<Rule>,
     algorithm: Algorithm,
     cost: u32,
     /// Whether the reply is a map with every rule.
@@ -26,15 +24,17 @@ impl Limit {
     pub fn parse<A: Arguments + ?Sized>(arguments: &A) -> Result<Limit, Error> {
         let mut cursor = Cursor::new(arguments, 2);
         let mut limit = Limit {
-            rules: ArrayVec::new(),
+            rules: PerRule::new(),
             algorithm: Algorithm::Sliding,
             cost: 1,
             full: false,
         };
         while limit.rules.is_empty() || cursor.peek().is_some_and(starts_rule) {
             let rule = parse_rule(&mut cursor)?;
-            let added = limit.rules.try_push(rule);
-            added.map_err(|_| Error::TooManyRules { max: MAX_RULES })?;
+            if limit.rules.len() == MAX_RULES {
+                return Err(Error::TooManyRules { max: MAX_RULES });
+            }
+            limit.rules.push(rule);
         }
         let options = Options::parse(&mut cursor)?;
         limit.algorithm = options.algorithm.unwrap_or(limit.algorithm);

@@ -1,8 +1,6 @@
 //! What a call is answered: how each rule stands, and which one binds.
 
-use arrayvec::ArrayVec;
-
-use super::rule::MAX_RULES;
+use super::rule::PerRule;
 
 /// `retry_after_ms` of a call that no amount of waiting lets through.
 pub const NEVER: i64 = -1;
@@ -32,18 +30,18 @@ pub struct Decision {
     /// share left; the first on a tie.
     pub binding: usize,
     /// One for each rule of the request, in its order.
-    pub standings: ArrayVec<Standing, MAX_RULES>,
+    pub standings: PerRule<Standing>,
     /// The longest wait among the rules ([`NEVER`] is the longest of all), 0 when allowed.
     pub retry_after_ms: i64,
 }
 
 impl Decision {
-    /// What follows from how each rule stands; there are at most [`MAX_RULES`].
+    /// What follows from how each rule stands.
     pub(super) fn of(standings: impl Iterator<Item = Standing>) -> Self {
         let mut decision = Decision {
             allowed: true,
             binding: 0,
-            standings: ArrayVec::new(),
+            standings: PerRule::new(),
             retry_after_ms: 0,
         };
         decision.standings.extend(standings);

@@ -2,7 +2,7 @@
 //!
 //! `state` is the string at the key, `None` when there is no key. `now_ms` is the server's clock in
 //! Unix milliseconds; times past [`MAX_TIME_MS`] count as that. A state of another algorithm counts
-//! as empty. Nothing is allocated but what `out` needs to grow.
+//! as empty. Nothing is allocated for one or two rules but what `out` needs to grow.
 
 use arrayvec::ArrayVec;
 

@@ -2,8 +2,14 @@
 
 use std::num::NonZeroU32;
 
+use smallvec::SmallVec;
+
 /// The most rules that one call, and one state, may hold.
 pub const MAX_RULES: usize = 8;
+
+/// One for each rule of a call. Up to two lie on the stack: room there for all of them would be copied
+/// with every move, which took longer than the decision.
+pub type PerRule<T> = SmallVec<[T; 2]>;
 
 /// The longest window, in milliseconds: ten years.
 pub const MAX_WINDOW_MS: u64 = 315_360_000_000;

@@ -1,10 +1,11 @@
 //! One call of one command: its arguments and what it may ask the server.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::os::raw::c_int;
 use std::time::SystemTime;
 
 use redis_module::raw;
+use smallvec::SmallVec;
 
 use super::api::rm;
 use crate::args::Arguments;
@@ -14,7 +15,8 @@ pub struct Call<'a> {
     pub(super) ctx: *mut raw::RedisModuleCtx,
     argv: &'a [*mut raw::RedisModuleString],
     now_us: Cell<Option<u64>>,
-    secrets: Cell<Vec<c_int>>,
+    /// Positions of secrets. Two is the most that a well-formed call has.
+    secrets: RefCell<SmallVec<[c_int; 2]>>,
 }
 
 impl<'a> Call<'a> {
@@ -28,7 +30,7 @@ impl<'a> Call<'a> {
             ctx,
             argv,
             now_us: Cell::new(None),
-            secrets: Cell::new(Vec::new()),
+            secrets: RefCell::new(SmallVec::new()),
         }
     }
 
@@ -72,11 +74,14 @@ impl<'a> Call<'a> {
         flags & raw::REDISMODULE_CTX_FLAGS_SLAVE as c_int != 0
     }
 
-    /// 128 bits of the server's random source, which the operating system's seeds.
+    /// 128 bits of the operating system's random source; where it fails, of the server's, which the
+    /// operating system's seeded when the server started.
     pub fn random_bits(&self) -> [u8; 16] {
         let mut bits = [0; 16];
-        // SAFETY: the server writes as many bytes as there is room for.
-        unsafe { rm!(RedisModule_GetRandomBytes(bits.as_mut_ptr(), bits.len())) };
+        if getrandom::fill(&mut bits).is_err() {
+            // SAFETY: the server writes as many bytes as there is room for.
+            unsafe { rm!(RedisModule_GetRandomBytes(bits.as_mut_ptr(), bits.len())) };
+        }
         bits
     }
 
@@ -90,16 +95,14 @@ impl<'a> Call<'a> {
     /// Shows argument `index`, a secret, as `(redacted)` in SLOWLOG and MONITOR.
     pub fn redact(&self, index: usize) {
         if let (true, Ok(position)) = (index < self.argv.len(), c_int::try_from(index)) {
-            let mut secrets = self.secrets.take();
-            secrets.push(position);
-            self.secrets.set(secrets);
+            self.secrets.borrow_mut().push(position);
         }
     }
 
     /// Does what was asked of [`Call::redact`]. Both logs are written after the callback, and on
     /// Valkey 8.1 this overwrites the very vector that the arguments are read from: so it comes last.
     pub(super) fn redact_secrets(self) {
-        for position in self.secrets.take() {
+        for position in self.secrets.into_inner() {
             // SAFETY: `ctx` is that of the running callback, and there is such an argument.
             unsafe { rm!(RedisModule_RedactClientCommandArgument(self.ctx, position)) };
         }

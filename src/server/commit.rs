@@ -6,26 +6,25 @@
 //! module does about an event stands behind its cause in the AOF and on the replicas.
 
 use std::ffi::CStr;
-use std::os::raw::{c_int, c_longlong};
+use std::os::raw::c_int;
 
 use arrayvec::ArrayVec;
 use redis_module::raw;
+use smallvec::SmallVec;
 
 use super::api::rm;
-use super::decimal::Decimal;
+use super::expiry;
 use super::key::Key;
 use super::string::{Constant, ServerString};
 use crate::error::Error;
 
 static PXAT: Constant = Constant::new(b"PXAT");
 
-/// Frees what commits keep between calls.
-pub(super) fn unload() {
-    PXAT.free();
-}
-
 /// A keyspace event: its class and its name.
 type Event = (c_int, &'static CStr);
+
+/// Fields and values of a change to a hash. Most often two of each at most.
+type Strings = SmallVec<[ServerString; 4]>;
 
 /// What the core announces for `SET key value PXAT time`.
 const STORED: &[Event] = &[
@@ -33,47 +32,21 @@ const STORED: &[Event] = &[
     (raw::REDISMODULE_NOTIFY_GENERIC, c"expire"),
 ];
 
-/// An absolute expiry: as the server takes it, and as the text that is replicated. (The server takes
-/// three times as long to make a string of a number.)
-struct Expiry {
-    at: c_longlong,
-    text: Decimal,
-}
-
-impl Expiry {
-    fn new(expires_at_ms: u64) -> Expiry {
-        let at = c_longlong::try_from(expires_at_ms).unwrap_or(c_longlong::MAX);
-        Expiry {
-            at,
-            text: Decimal::new(at.unsigned_abs()),
-        }
-    }
-}
-
 impl Key<'_> {
     /// Stores `value` as a string that expires at `expires_at_ms` (Unix time in milliseconds).
     ///
     /// Replicated as `SET key value PXAT expires_at_ms`. The key must be open for writing.
     pub fn commit_string(self, value: &[u8], expires_at_ms: u64) {
-        let expiry = Expiry::new(expires_at_ms);
-        let expiry_text = expiry.text.as_bytes();
-        // SAFETY: the key is open for writing; no slice of its value is alive, as `self` is owned.
-        unsafe {
-            self.write_string(value);
-            rm!(RedisModule_SetAbsExpire(self.handle, expiry.at));
-            rm!(RedisModule_Replicate(
-                self.call.ctx,
-                c"SET".as_ptr(),
-                c"sbsb".as_ptr(),
-                self.name,
-                value.as_ptr(),
-                value.len(),
-                PXAT.as_ptr(),
-                expiry_text.as_ptr(),
-                expiry_text.len(),
-            ));
+        // The string that is stored can be replicated too. What is written over an old one cannot:
+        // the next call may write over it before it has left.
+        let string = ServerString::new(value);
+        if !self.write_over(value) {
+            // SAFETY: the key is open for writing; no slice of its value is alive, as `self` is owned.
+            // The server takes its own reference.
+            unsafe { rm!(RedisModule_StringSet(self.handle, string.as_ptr())) };
         }
-        self.announce(STORED);
+        // SAFETY: the string holds what the key does.
+        unsafe { self.commit_stored(string.as_ptr(), expires_at_ms) };
     }
 
     /// Stores argument `index` of the call as a string that expires at `expires_at_ms` (Unix time in
@@ -82,26 +55,35 @@ impl Key<'_> {
     /// Replicated as `SET key value PXAT expires_at_ms`. The key must be open for writing.
     pub fn commit_argument(self, index: usize, expires_at_ms: u64) -> Result<(), Error> {
         let value = self.call.handle(index).ok_or(Error::Internal)?;
-        let expiry = Expiry::new(expires_at_ms);
-        let expiry_text = expiry.text.as_bytes();
         // SAFETY: the key is open for writing; no slice of its value is alive, as `self` is owned.
         // The server takes its own references to the value.
         unsafe {
             rm!(RedisModule_StringSet(self.handle, value));
-            rm!(RedisModule_SetAbsExpire(self.handle, expiry.at));
+            self.commit_stored(value, expires_at_ms);
+        }
+        Ok(())
+    }
+
+    /// The rest of a commit that has written `value` to the key.
+    ///
+    /// # Safety
+    /// The key is open for writing, and `value` is valid and equal to what it holds.
+    unsafe fn commit_stored(self, value: *mut raw::RedisModuleString, expires_at_ms: u64) {
+        let at = expiry::time(expires_at_ms);
+        // SAFETY: as the caller vouches. The server takes its own references to the strings.
+        unsafe {
+            rm!(RedisModule_SetAbsExpire(self.handle, at));
             rm!(RedisModule_Replicate(
                 self.call.ctx,
                 c"SET".as_ptr(),
-                c"sssb".as_ptr(),
+                c"ssss".as_ptr(),
                 self.name,
                 value,
                 PXAT.as_ptr(),
-                expiry_text.as_ptr(),
-                expiry_text.len(),
+                expiry::text(at),
             ));
         }
         self.announce(STORED);
-        Ok(())
     }
 
     /// Gives the key another expiry (Unix time in milliseconds) and leaves its value.
@@ -117,10 +99,14 @@ impl Key<'_> {
     ///
     /// Replicated as `HSET`, `HDEL` and `PEXPIREAT`, as far as there is something to do. The key
     /// must be open for writing, and a field must be left.
-    pub fn commit_hash(self, set: &[(&[u8], &[u8])], delete: &[&[u8]], expires_at_ms: Option<u64>) {
+    pub fn commit_hash<'a>(
+        self,
+        set: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+        delete: impl Iterator<Item = &'a [u8]>,
+        expires_at_ms: Option<u64>,
+    ) {
         let mut events = ArrayVec::<Event, 3>::new();
-        if !set.is_empty() {
-            self.set_fields(set);
+        if self.set_fields(set) {
             events.push((raw::REDISMODULE_NOTIFY_HASH, c"hset"));
         }
         if self.delete_fields(delete) {
@@ -133,72 +119,68 @@ impl Key<'_> {
         self.announce(&events);
     }
 
-    fn set_fields(&self, fields: &[(&[u8], &[u8])]) {
-        let strings = fields.iter().flat_map(|(field, value)| [*field, *value]);
-        let strings: Vec<ServerString> = strings.map(ServerString::new).collect();
-        let end: *mut raw::RedisModuleString = std::ptr::null_mut();
-        for pair in strings.chunks_exact(2) {
-            let [field, value] = pair else { continue };
-            // SAFETY: the key is open for writing; the server takes its own references.
-            unsafe {
-                rm!(RedisModule_HashSet(
-                    self.handle,
-                    raw::REDISMODULE_HASH_NONE as c_int,
-                    field.as_ptr(),
-                    value.as_ptr(),
-                    end,
-                ));
-            }
+    /// Says whether there was one to set.
+    fn set_fields<'a>(&self, fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> bool {
+        let mut strings = Strings::new();
+        for (field, value) in fields {
+            let (field, value) = (ServerString::new(field), ServerString::new(value));
+            // SAFETY: the server takes its own reference.
+            unsafe { self.set_field(&field, value.as_ptr()) };
+            strings.extend([field, value]);
         }
-        self.replicate_with(c"HSET", &strings);
+        self.replicate_with(c"HSET", &strings)
     }
 
     /// Says whether one of the fields was there.
-    fn delete_fields(&self, fields: &[&[u8]]) -> bool {
-        let end: *mut raw::RedisModuleString = std::ptr::null_mut();
-        let strings = fields.iter().map(|field| ServerString::new(field));
-        let deleted: Vec<ServerString> = strings
-            .filter(|field| {
-                // SAFETY: the key is open for writing. The server's mark for "delete this field" is
-                // the pointer 1, which it compares and never follows.
-                let found = unsafe {
-                    rm!(RedisModule_HashSet(
-                        self.handle,
-                        raw::REDISMODULE_HASH_NONE as c_int,
-                        field.as_ptr(),
-                        std::ptr::without_provenance_mut::<raw::RedisModuleString>(1),
-                        end,
-                    ))
-                };
-                found > 0
-            })
+    fn delete_fields<'a>(&self, fields: impl Iterator<Item = &'a [u8]>) -> bool {
+        // The server's mark for "delete this field", which it compares and never follows.
+        let delete = std::ptr::without_provenance_mut(1);
+        let strings = fields.map(ServerString::new);
+        // SAFETY: as the server demands.
+        let deleted: Strings = strings
+            .filter(|field| unsafe { self.set_field(field, delete) } > 0)
             .collect();
-        if !deleted.is_empty() {
-            self.replicate_with(c"HDEL", &deleted);
+        self.replicate_with(c"HDEL", &deleted)
+    }
+
+    /// Gives a field another value; returns how many there were before.
+    ///
+    /// # Safety
+    /// The key is open for writing; `value` is a string, or the mark for deletion.
+    unsafe fn set_field(&self, field: &ServerString, value: *mut raw::RedisModuleString) -> c_int {
+        let end: *mut raw::RedisModuleString = std::ptr::null_mut();
+        // SAFETY: as the caller vouches.
+        unsafe {
+            rm!(RedisModule_HashSet(
+                self.handle,
+                raw::REDISMODULE_HASH_NONE as c_int,
+                field.as_ptr(),
+                value,
+                end,
+            ))
         }
-        !deleted.is_empty()
     }
 
     fn expire_at(&self, expires_at_ms: u64) {
-        let expiry = Expiry::new(expires_at_ms);
-        let expiry_text = expiry.text.as_bytes();
+        let at = expiry::time(expires_at_ms);
         // SAFETY: the key is open for writing.
         unsafe {
-            rm!(RedisModule_SetAbsExpire(self.handle, expiry.at));
+            rm!(RedisModule_SetAbsExpire(self.handle, at));
             rm!(RedisModule_Replicate(
                 self.call.ctx,
                 c"PEXPIREAT".as_ptr(),
-                c"sb".as_ptr(),
+                c"ss".as_ptr(),
                 self.name,
-                expiry_text.as_ptr(),
-                expiry_text.len(),
+                expiry::text(at),
             ));
         }
     }
 
-    /// Replicates `command key arguments…`.
-    fn replicate_with(&self, command: &CStr, arguments: &[ServerString]) {
-        let arguments: Vec<_> = arguments.iter().map(ServerString::as_ptr).collect();
+    /// Replicates `command key arguments…`, if there are any; says whether there are.
+    fn replicate_with(&self, command: &CStr, arguments: &[ServerString]) -> bool {
+        if arguments.is_empty() {
+            return false;
+        }
         // SAFETY: the strings are valid; the server takes its own references.
         unsafe {
             rm!(RedisModule_Replicate(
@@ -206,10 +188,11 @@ impl Key<'_> {
                 command.as_ptr(),
                 c"sv".as_ptr(),
                 self.name,
-                arguments.as_ptr(),
+                ServerString::handles(arguments),
                 arguments.len(),
             ));
         }
+        true
     }
 
     /// Deletes the key. Replicated as `DEL key`. The key must be open for writing.
@@ -227,22 +210,16 @@ impl Key<'_> {
         self.announce(&[(raw::REDISMODULE_NOTIFY_GENERIC, c"del")]);
     }
 
-    /// Writes over a string of the same length where it was read, which allocates nothing; else
-    /// stores a new one. (Growing in place would make the server reserve up to twice the length.)
-    ///
-    /// # Safety
-    /// The key is open for writing and no slice of its value is alive.
-    unsafe fn write_string(&self, value: &[u8]) {
-        if let Some(old) = self.in_place.take()
-            && old.len() == value.len()
-        {
-            // SAFETY: as the caller vouches; the key has not been written since the read.
+    /// Writes over a string of the same length where it was read, which allocates nothing; says
+    /// whether it did. (Growing in place would make the server reserve up to twice the length.)
+    fn write_over(&self, value: &[u8]) -> bool {
+        let old = self.in_place.take().filter(|old| old.len() == value.len());
+        if let Some(old) = old {
+            // SAFETY: found by a read for writing, and good since the key has not been written after
+            // it. Slices of it borrow the key, which the callers own.
             unsafe { &mut *old }.copy_from_slice(value);
-            return;
         }
-        let value = ServerString::new(value);
-        // SAFETY: as the caller vouches; the server takes its own reference.
-        unsafe { rm!(RedisModule_StringSet(self.handle, value.as_ptr())) };
+        old.is_some()
     }
 
     /// Closes the key and tells who watches, caches or listens.

@@ -9,7 +9,7 @@ use redis_module::raw;
 use super::api::rm;
 use super::call::string_bytes;
 use super::key::{Key, Kind};
-use super::string::ServerString;
+use super::string::{Constant, ServerString};
 use crate::error::Error;
 
 /// A hash; one without fields where there is no key.
@@ -39,10 +39,23 @@ impl Hash<'_> {
 
     /// The value of one field.
     pub fn get(&self, field: &[u8]) -> Option<ServerString> {
+        let field = ServerString::new(field);
+        // SAFETY: the string is valid.
+        unsafe { self.get_named(field.as_ptr()) }
+    }
+
+    /// The value of one field that is asked for often.
+    pub fn get_constant(&self, field: &'static Constant) -> Option<ServerString> {
+        // SAFETY: constants are good until the module is unloaded.
+        unsafe { self.get_named(field.as_ptr()) }
+    }
+
+    /// # Safety
+    /// `field` is a valid string.
+    unsafe fn get_named(&self, field: *mut raw::RedisModuleString) -> Option<ServerString> {
         if self.count == 0 {
             return None;
         }
-        let field = ServerString::new(field);
         let mut value: *mut raw::RedisModuleString = std::ptr::null_mut();
         let end: *mut raw::RedisModuleString = std::ptr::null_mut();
         // SAFETY: the key is open and holds a hash; the server stores an owned string or null.
@@ -50,7 +63,7 @@ impl Hash<'_> {
             rm!(RedisModule_HashGet(
                 self.key.handle,
                 raw::REDISMODULE_HASH_NONE as i32,
-                field.as_ptr(),
+                field,
                 &mut value,
                 end
             ));

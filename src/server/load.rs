@@ -10,7 +10,7 @@ use redis_module::{RedisString, raw};
 use super::api::{missing_call, rm};
 use super::trampoline::Registration;
 use super::waiting::{self, AnyLines};
-use super::{commit, config, info, register};
+use super::{config, expiry, info, register, string};
 use crate::settings::Setting;
 
 /// The server may migrate slots one by one while the module is loaded (Valkey 9). The SDK's header
@@ -41,7 +41,8 @@ pub unsafe fn load(
 
 /// Gives back what the module holds of the server's, when the server unloads it.
 pub fn unload() {
-    commit::unload();
+    expiry::free_text();
+    string::free_constants();
     waiting::unload();
     free_context();
 }

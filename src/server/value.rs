@@ -12,8 +12,8 @@ use super::key::{Access, Key, Kind};
 use crate::error::Error;
 
 /// From this length on a string lies in memory of its own on every server, unencoded. (Redis encodes
-/// up to 44 bytes, Valkey 9.1 up to about 110.)
-const NEVER_ENCODED: usize = 256;
+/// up to 44 bytes; Valkey 9.1 keeps a key and its value in one piece of up to 128.)
+const NEVER_ENCODED: usize = 128;
 
 /// The value of a key that holds a string.
 pub enum Value<'k> {

@@ -4,8 +4,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::handle::Handle;
-use super::hash::{Change, Contents, Decision, Error, FieldChanges, Fields, find, read_latest};
-use super::record::{INDEX_FIELD, Record, decode_index, is_index};
+use super::hash::{
+    Change, Contents, Decision, Error, FieldChanges, Fields, Name, find, read_latest,
+};
+use super::record::{Record, decode_index, is_index};
 use super::single::View;
 
 /// Ends all live sessions but the one that `except` names; says how many.
@@ -24,7 +26,7 @@ pub fn revoke_all(
     if fields.count() == 0 {
         return Ok(Decision::unchanged(0));
     }
-    let index = fields.get(INDEX_FIELD).ok_or(Error::NotSessions)?;
+    let index = fields.index().ok_or(Error::NotSessions)?;
     if !is_index(&index) {
         return Err(Error::NotSessions);
     }
@@ -44,7 +46,8 @@ pub fn revoke_all(
     for handle in contents.without(&BTreeSet::from([kept]), now) {
         changes.delete(handle);
     }
-    changes.delete.extend(contents.damaged.iter().cloned());
+    let damaged = contents.damaged.iter().cloned();
+    changes.delete.extend(damaged.map(Name::Foreign));
     let expires = contents.sessions.get(&kept).map(|header| header.expires);
     if let Some(expires) = expires.filter(|expires| decode_index(&index) != Ok(*expires)) {
         changes.set_latest(expires);

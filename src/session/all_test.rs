@@ -159,7 +159,7 @@ fn somebody_elses_hash_is_refused_by_all_and_left_alone() {
     ];
     for index in foreign_index {
         let mut owner = owner_of(&["a"]);
-        owner.hash.fields.remove(INDEX_FIELD.as_bytes());
+        owner.hash.fields.remove(INDEX_FIELD);
         if let Some(index) = index {
             owner.hash.fields.insert(INDEX_FIELD.into(), index.into());
         }
@@ -267,7 +267,7 @@ proptest! {
         let length = owner.field("3").len();
         owner.field("3").truncate(cut.index(length + 1));
         for (id, value) in fields {
-            let name = handle(&id.to_string()).as_str().as_bytes().to_vec();
+            let name = handle(&id.to_string()).as_bytes().to_vec();
             owner.hash.fields.insert(name, value);
         }
         owner.hash.fields.extend(foreign.into_iter().filter(|(name, _)| name != b"_"));

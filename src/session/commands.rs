@@ -5,13 +5,14 @@
 use super::arguments::{self, Create, Get, Rotate, Touch, Update};
 use super::create::{Created, NewSession};
 use super::handle::Handle;
-use super::hash::{Change, Fields};
-use super::single::{self, View};
+use super::hash::{Change, Fields, Name};
+use super::record::INDEX_FIELD;
+use super::single::{self, StoredView, View};
 use super::{all, create, hash, specs};
 use crate::args::{Arguments, is_keyword};
 use crate::command::Spec;
 use crate::error::Error;
-use crate::server::{Access, Call, Command, Hash, Key};
+use crate::server::{Access, Call, Command, Constant, Hash, Key, ServerString};
 use crate::{settings, stats};
 
 /// `APP.SESSION.CREATE`
@@ -206,19 +207,29 @@ impl Command for ListSessions {
         drop(key);
         call.reply_array(listing.sessions.len());
         for view in &listing.sessions {
-            reply_view(call, view, listing.current == Some(view.handle));
+            let is_current = listing.current == Some(view.handle);
+            reply_view(call, view, view.data.as_bytes(), is_current);
         }
         Ok(())
     }
 }
 
+/// [`INDEX_FIELD`], for every command to ask for.
+static INDEX: Constant = Constant::new(INDEX_FIELD);
+
 impl Fields for Hash<'_> {
+    type Value = ServerString;
+
     fn count(&self) -> usize {
         Hash::count(self)
     }
 
-    fn get(&self, field: &str) -> Option<Vec<u8>> {
-        Hash::get(self, field.as_bytes()).map(|value| value.to_vec())
+    fn get(&self, field: &[u8]) -> Option<ServerString> {
+        Hash::get(self, field)
+    }
+
+    fn index(&self) -> Option<ServerString> {
+        Hash::get_constant(self, &INDEX)
     }
 
     fn for_each(&self, visit: &mut dyn FnMut(&[u8], &[u8])) {
@@ -246,14 +257,11 @@ fn commit(key: Key<'_>, change: Change) -> bool {
         Change::Nothing => return false,
         Change::DeleteKey => key.commit_delete(),
         Change::Fields(changes) => {
-            let set = changes
-                .set
-                .iter()
-                .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-            let set: Vec<_> = set.collect();
-            let delete: Vec<_> = changes.delete.iter().map(Vec::as_slice).collect();
+            let set = changes.set.iter();
+            let set = set.map(|(name, value)| (name.as_bytes(), value.as_slice()));
+            let delete = changes.delete.iter().map(Name::as_bytes);
             let expires_at_ms = changes.expire_at.and_then(|at| u64::try_from(at).ok());
-            key.commit_hash(&set, &delete, expires_at_ms);
+            key.commit_hash(set, delete, expires_at_ms);
         }
     }
     true
@@ -304,22 +312,22 @@ fn redact_revoked(call: &Call<'_>) {
     }
 }
 
-fn reply_session(call: &Call<'_>, view: Option<View>, with_meta: bool) {
+fn reply_session(call: &Call<'_>, view: Option<StoredView<Hash<'_>>>, with_meta: bool) {
     match view {
         None => call.reply_null(),
-        Some(view) if with_meta => reply_view(call, &view, true),
+        Some(view) if with_meta => reply_view(call, &view, view.data.as_bytes(), true),
         Some(view) => call.reply_bytes(view.data.as_bytes()),
     }
 }
 
-fn reply_view(call: &Call<'_>, view: &View, current: bool) {
+fn reply_view<D>(call: &Call<'_>, view: &View<D>, data: &[u8], current: bool) {
     call.reply_map(6);
     call.reply_bytes(b"handle");
-    call.reply_bytes(view.handle.as_str().as_bytes());
+    call.reply_bytes(view.handle.as_bytes());
     call.reply_field("created_at", view.created_at);
     call.reply_field("seen_at", view.seen_at);
     call.reply_field("expires_at", view.expires_at);
     call.reply_field("current", i64::from(current));
     call.reply_bytes(b"data");
-    call.reply_bytes(view.data.as_bytes());
+    call.reply_bytes(data);
 }

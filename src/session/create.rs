@@ -64,7 +64,10 @@ pub fn create(
     };
     let header = new_header(new, now);
     let mut changes = FieldChanges::default();
-    changes.set(new.handle, encode_session(&header, new.data.as_str()));
+    changes.set(
+        new.handle,
+        encode_session(&header, new.data.as_str().as_bytes()),
+    );
     for handle in contents.without(&kept, now) {
         if handle != new.handle {
             changes.delete(handle);
@@ -128,12 +131,12 @@ fn take_from_others(
         if !listed || !kept.contains(other) {
             continue;
         }
-        let Some(value) = fields.get(other.as_str()) else {
+        let Some(value) = fields.get(other.as_bytes()) else {
             continue;
         };
         if let Record::Session(mut header, data) = Record::decode(&value)? {
             header.old.retain(|old| old.handle != handle);
-            changes.set(*other, encode_session(&header, data));
+            changes.set(*other, encode_session(&header, data.as_bytes()));
         }
     }
     Ok(())

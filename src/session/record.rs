@@ -15,15 +15,18 @@
 //! no sign, no leading zero): whatever reads is exactly what would be written, and all else is
 //! damage.
 
-use std::fmt::Write;
-
 use super::handle::{HANDLE_BYTES, Handle};
+use crate::args::parse_integer;
+use crate::decimal::Decimal;
 
 /// The field that makes a hash one of sessions. No handle is one character long.
-pub const INDEX_FIELD: &str = "_";
+pub const INDEX_FIELD: &[u8] = b"_";
 
 /// The tag at the start of [`INDEX_FIELD`]; the number is the version of all fields' format.
-const INDEX_TAG: &str = "appkit:session:1";
+const INDEX_TAG: &[u8] = b"appkit:session:1";
+
+/// Room for a header without old ids.
+const HEADER_BYTES: usize = 128;
 
 /// The most old ids that may name one session at a time.
 ///
@@ -86,51 +89,63 @@ impl<'a> Record<'a> {
     /// The document is not parsed again on each read: it must be UTF-8 between braces. What is
     /// inside is checked when a document is taken in and before one is patched.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, Damaged> {
-        let text = std::str::from_utf8(bytes).map_err(|_| Damaged)?;
-        if let Some(handle) = text.strip_prefix("now=") {
+        if let Some(handle) = bytes.strip_prefix(b"now=") {
             return read_handle(handle).map(Self::Old);
         }
-        let (header, data) = text.split_once('\n').ok_or(Damaged)?;
+        let mut reader = Reader { rest: bytes };
+        let header = reader.header()?;
+        let data = std::str::from_utf8(reader.rest).map_err(|_| Damaged)?;
         if data.len() < 2 || !data.starts_with('{') || !data.ends_with('}') {
             return Err(Damaged);
         }
-        Ok(Self::Session(decode_header(header)?, data))
+        Ok(Self::Session(header, data))
     }
 }
 
 /// The text of a session's field.
-pub fn encode_session(header: &Header, data: &str) -> String {
-    let mut text = format!(
-        "created={} seen={} idle={} expires={}",
-        header.created, header.seen, header.idle, header.expires
-    );
+pub fn encode_session(header: &Header, data: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(data.len().saturating_add(HEADER_BYTES));
+    put(&mut text, b"created=", header.created);
+    put(&mut text, b" seen=", header.seen);
+    put(&mut text, b" idle=", header.idle);
+    put(&mut text, b" expires=", header.expires);
     if let Some(max) = header.max {
-        // Writing into a String cannot fail.
-        let _ = write!(text, " max={max}");
+        put(&mut text, b" max=", max);
     }
     for (i, old) in header.old.iter().enumerate() {
-        let start = if i == 0 { " old=" } else { "," };
-        let _ = write!(text, "{start}{}:{}", old.handle, old.until);
+        text.extend_from_slice(if i == 0 { b" old=" } else { b"," });
+        text.extend_from_slice(old.handle.as_bytes());
+        put(&mut text, b":", old.until);
     }
-    text.push('\n');
-    text.push_str(data);
+    text.push(b'\n');
+    text.extend_from_slice(data);
     text
 }
 
+fn put(text: &mut Vec<u8>, name: &[u8], value: i64) {
+    text.extend_from_slice(name);
+    text.extend_from_slice(number(value).as_bytes());
+}
+
 /// The text of the field of an old id, whose session is in the field of `session`.
-pub fn encode_old(session: Handle) -> String {
-    format!("now={session}")
+pub fn encode_old(session: Handle) -> Vec<u8> {
+    [b"now=", session.as_bytes()].concat()
 }
 
 /// The text of [`INDEX_FIELD`]; `latest` is no earlier than the deadline of any live session.
-pub fn encode_index(latest: i64) -> String {
-    format!("{INDEX_TAG} {latest}")
+pub fn encode_index(latest: i64) -> Vec<u8> {
+    [INDEX_TAG, b" ", number(latest).as_bytes()].concat()
+}
+
+/// Times and spans are never negative.
+fn number(number: i64) -> Decimal {
+    Decimal::new(number.unsigned_abs())
 }
 
 /// Reads the latest deadline (Unix ms) from [`INDEX_FIELD`].
 pub fn decode_index(bytes: &[u8]) -> Result<i64, Damaged> {
-    let rest = strip_tag(bytes).ok_or(Damaged)?;
-    read_number(std::str::from_utf8(rest).map_err(|_| Damaged)?)
+    let number = parse_integer(strip_tag(bytes).ok_or(Damaged)?).ok_or(Damaged)?;
+    i64::try_from(number).map_err(|_| Damaged)
 }
 
 /// Whether the hash with this [`INDEX_FIELD`] is one of sessions, even if the rest is unreadable.
@@ -139,68 +154,97 @@ pub fn is_index(bytes: &[u8]) -> bool {
 }
 
 fn strip_tag(bytes: &[u8]) -> Option<&[u8]> {
-    bytes.strip_prefix(INDEX_TAG.as_bytes())?.strip_prefix(b" ")
+    bytes.strip_prefix(INDEX_TAG)?.strip_prefix(b" ")
 }
 
-fn decode_header(text: &str) -> Result<Header, Damaged> {
-    let mut items = text.split(' ').peekable();
-    let mut number = |name: &str| {
-        let item = items.next().ok_or(Damaged)?;
-        read_number(item.strip_prefix(name).ok_or(Damaged)?)
-    };
-    let created = number("created=")?;
-    let seen = number("seen=")?;
-    let idle = number("idle=")?;
-    let expires = number("expires=")?;
-    let max = match items.next_if(|item| item.starts_with("max=")) {
-        Some(item) => Some(read_number(item.strip_prefix("max=").ok_or(Damaged)?)?),
-        None => None,
-    };
-    let old = match items.next() {
-        Some(item) => decode_old_ids(item.strip_prefix("old=").ok_or(Damaged)?)?,
-        None => Vec::new(),
-    };
-    let past_max = max.is_some_and(|max| max < expires);
-    if items.next().is_some() || idle == 0 || past_max {
-        return Err(Damaged);
-    }
-    Ok(Header {
-        created,
-        seen,
-        idle,
-        expires,
-        max,
-        old,
-    })
+/// Takes a record apart from left to right.
+struct Reader<'a> {
+    rest: &'a [u8],
 }
 
-fn decode_old_ids(text: &str) -> Result<Vec<OldId>, Damaged> {
-    let mut old = Vec::new();
-    for item in text.split(',') {
-        if old.len() == MAX_OLD_IDS {
+impl Reader<'_> {
+    /// Everything before the document.
+    fn header(&mut self) -> Result<Header, Damaged> {
+        let created = self.number(b"created=")?;
+        let seen = self.number(b" seen=")?;
+        let idle = self.number(b" idle=")?;
+        let expires = self.number(b" expires=")?;
+        let max = self.optional(b" max=").then(|| self.digits()).transpose()?;
+        let old = match self.optional(b" old=") {
+            true => self.old_ids()?,
+            false => Vec::new(),
+        };
+        self.expect(b"\n")?;
+        if idle == 0 || max.is_some_and(|max| max < expires) {
             return Err(Damaged);
         }
-        let (handle, until) = item.split_at_checked(HANDLE_BYTES).ok_or(Damaged)?;
-        old.push(OldId {
-            handle: read_handle(handle)?,
-            until: read_number(until.strip_prefix(':').ok_or(Damaged)?)?,
+        Ok(Header {
+            created,
+            seen,
+            idle,
+            expires,
+            max,
+            old,
+        })
+    }
+
+    fn old_ids(&mut self) -> Result<Vec<OldId>, Damaged> {
+        let mut old = Vec::new();
+        loop {
+            if old.len() == MAX_OLD_IDS {
+                return Err(Damaged);
+            }
+            let (handle, rest) = self.rest.split_at_checked(HANDLE_BYTES).ok_or(Damaged)?;
+            self.rest = rest;
+            let handle = read_handle(handle)?;
+            let until = self.number(b":")?;
+            old.push(OldId { handle, until });
+            if !self.optional(b",") {
+                return Ok(old);
+            }
+        }
+    }
+
+    /// Takes `text` if it comes next.
+    fn optional(&mut self, text: &[u8]) -> bool {
+        let rest = self.rest.strip_prefix(text);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn expect(&mut self, text: &[u8]) -> Result<(), Damaged> {
+        self.optional(text).then_some(()).ok_or(Damaged)
+    }
+
+    /// A number behind `name`.
+    fn number(&mut self, name: &[u8]) -> Result<i64, Damaged> {
+        self.expect(name)?;
+        self.digits()
+    }
+
+    /// A number, as far as its digits go. In one pass: four of them are read with every call.
+    fn digits(&mut self) -> Result<i64, Damaged> {
+        let mut number = 0u64;
+        let end = self.rest.iter().position(|byte| {
+            let digit = byte.wrapping_sub(b'0');
+            if digit <= 9 {
+                number = number.wrapping_mul(10).wrapping_add(digit.into());
+            }
+            digit > 9
         });
+        let (digits, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        self.rest = rest;
+        // Up to 19 digits fit, and no `i64` has more.
+        match digits {
+            [] | [b'0', _, ..] => Err(Damaged),
+            digits if digits.len() > 19 => Err(Damaged),
+            _ => i64::try_from(number).map_err(|_| Damaged),
+        }
     }
-    Ok(old)
 }
 
-fn read_handle(text: &str) -> Result<Handle, Damaged> {
-    Handle::parse(text.as_bytes()).ok_or(Damaged)
-}
-
-fn read_number(text: &str) -> Result<i64, Damaged> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    let canonical = text == "0" || !text.starts_with('0');
-    if !digits || !canonical {
-        return Err(Damaged);
-    }
-    // An empty text and one that is too large end here.
-    text.parse().map_err(|_| Damaged)
+fn read_handle(text: &[u8]) -> Result<Handle, Damaged> {
+    Handle::parse(text).ok_or(Damaged)
 }
 
 #[cfg(test)]
@@ -232,9 +276,9 @@ mod tests {
         )
     }
 
-    fn encode(record: &Record) -> String {
+    fn encode(record: &Record) -> Vec<u8> {
         match record {
-            Record::Session(header, data) => encode_session(header, data),
+            Record::Session(header, data) => encode_session(header, data.as_bytes()),
             Record::Old(handle) => encode_old(*handle),
         }
     }
@@ -253,17 +297,17 @@ mod tests {
             }],
         };
         assert_eq!(
-            encode_session(&header, "{}"),
-            "created=1700000000000 seen=1700000060000 idle=1800000 expires=1700001860000 \
+            encode_session(&header, b"{}"),
+            b"created=1700000000000 seen=1700000060000 idle=1800000 expires=1700001860000 \
              max=1700028800000 old=ungWv48Bz-pBQUDeXa4iIw:1700000090000\n{}"
         );
         assert_eq!(
             encode_old(Handle::of_id(b"abc")),
-            "now=ungWv48Bz-pBQUDeXa4iIw"
+            b"now=ungWv48Bz-pBQUDeXa4iIw"
         );
         assert_eq!(
             encode_index(1_700_001_860_000),
-            "appkit:session:1 1700001860000"
+            b"appkit:session:1 1700001860000"
         );
     }
 
@@ -290,6 +334,8 @@ mod tests {
             "created=1 seen=2 idle=3 expires=5 \n{}",
             "seen=2 created=1 idle=3 expires=5\n{}",
             "created=1 seen=2 idle=3 expires=9223372036854775808\n{}",
+            "created=1 seen=2 idle=3 expires=18446744073709551621\n{}",
+            "created=1 seen=2 idle=3 expires=00000000000000000005\n{}",
             "created=1 seen=2 idle=3 expires=5 max=4\n{}",
             "created=1 seen=2 idle=3 expires=5 old=\n{}",
             "created=1 seen=2 idle=3 expires=5 old=abc:9\n{}",
@@ -330,16 +376,16 @@ mod tests {
     proptest! {
         #[test]
         fn a_session_reads_back(header in header()) {
-            let text = encode_session(&header, "{\"a\":\n1}");
+            let text = encode_session(&header, b"{\"a\":\n1}");
             prop_assert_eq!(
-                Record::decode(text.as_bytes()),
+                Record::decode(&text),
                 Ok(Record::Session(header, "{\"a\":\n1}"))
             );
         }
 
         #[test]
         fn an_index_reads_back(latest in 0..=i64::MAX) {
-            prop_assert_eq!(decode_index(encode_index(latest).as_bytes()), Ok(latest));
+            prop_assert_eq!(decode_index(&encode_index(latest)), Ok(latest));
         }
 
         #[test]
@@ -355,11 +401,11 @@ mod tests {
             at in any::<proptest::sample::Index>(),
             byte in any::<u8>(),
         ) {
-            let mut bytes = encode_session(&header, "{}").into_bytes();
+            let mut bytes = encode_session(&header, b"{}");
             let at = at.index(bytes.len());
             bytes[at] = byte;
             if let Ok(record) = Record::decode(&bytes) {
-                prop_assert_eq!(encode(&record).into_bytes(), bytes);
+                prop_assert_eq!(encode(&record), bytes);
             }
         }
     }

@@ -2,7 +2,9 @@
 
 use super::document::Document;
 use super::handle::Handle;
-use super::hash::{Change, Decision, Error, FieldChanges, Fields, Session, find, read_latest};
+use super::hash::{
+    Change, Decision, Error, FieldChanges, Fields, Session, Stored, find, read_latest,
+};
 use super::merge_patch::merge;
 use super::record::{Header, MAX_OLD_IDS, OldId, Record, encode_old, encode_session};
 
@@ -12,9 +14,9 @@ const SLIDE_MS: u64 = 60_000;
 /// So is one by this part of the idle timeout.
 const SLIDE_PART: u64 = 16;
 
-/// What an owner may see of a session.
+/// What an owner may see of a session, with its document as text of its own or where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct View {
+pub struct View<D = String> {
     pub handle: Handle,
     /// Unix ms.
     pub created_at: i64,
@@ -22,11 +24,11 @@ pub struct View {
     pub seen_at: i64,
     /// First instant (Unix ms) at which the session has ended, if it is not used again.
     pub expires_at: i64,
-    pub data: String,
+    pub data: D,
 }
 
-impl View {
-    pub fn new(handle: Handle, header: &Header, data: String) -> Self {
+impl<D> View<D> {
+    pub fn new(handle: Handle, header: &Header, data: D) -> Self {
         Self {
             handle,
             created_at: header.created,
@@ -37,34 +39,41 @@ impl View {
     }
 }
 
-impl From<Session> for View {
-    fn from(session: Session) -> Self {
+impl<V> From<Session<V>> for View<Stored<V>> {
+    fn from(session: Session<V>) -> Self {
         Self::new(session.handle, &session.header, session.data)
     }
 }
+
+/// A session as [`find`] found it.
+pub type StoredView<F> = View<Stored<<F as Fields>::Value>>;
 
 /// The session, if it is live.
 ///
 /// # Errors
 ///
 /// As those of [`find`], here and for all that follow.
-pub fn get(fields: &impl Fields, handle: Handle, now: i64) -> Result<Option<View>, Error> {
+pub fn get<F: Fields>(
+    fields: &F,
+    handle: Handle,
+    now: i64,
+) -> Result<Option<StoredView<F>>, Error> {
     Ok(find(fields, handle, now)?.map(View::from))
 }
 
 /// Counts as use of the session: the same as [`get`], and slides its deadline, with a new idle
 /// timeout (ms, at least 1) from now on if one is given.
-pub fn touch(
-    fields: &impl Fields,
+pub fn touch<F: Fields>(
+    fields: &F,
     handle: Handle,
     timeout: Option<i64>,
     now: i64,
-) -> Result<Decision<Option<View>>, Error> {
+) -> Result<Decision<Option<StoredView<F>>>, Error> {
     let Some(mut session) = find(fields, handle, now)? else {
         return Ok(Decision::unchanged(None));
     };
     let change = if slide(&mut session.header, timeout, now) {
-        session.store().into_change()
+        session.store(session.data.as_bytes()).into_change()
     } else {
         Change::Nothing
     };
@@ -123,21 +132,21 @@ pub fn update(
     let Some(mut session) = find(fields, handle, now)? else {
         return Ok(Decision::unchanged(None));
     };
-    let new = new_document(&session.data, update)?;
+    let new = new_document(session.data.as_str(), update)?;
     let slid = !update.keep_ttl && slide(&mut session.header, None, now);
-    if new.is_none() && !slid {
-        return Ok(Decision::unchanged(Some(session.data)));
+    let is_changed = new.is_some() || slid;
+    if new.is_some() && !update.keep_ttl {
+        // The record is written in any case, so this costs nothing.
+        session.header.seen = now;
     }
-    if let Some(new) = new {
-        session.data = new;
-        if !update.keep_ttl {
-            // The record is written in any case, so this costs nothing.
-            session.header.seen = now;
-        }
-    }
+    let data = new.unwrap_or_else(|| session.data.as_str().to_owned());
+    let change = match is_changed {
+        true => session.store(data.as_bytes()).into_change(),
+        false => Change::Nothing,
+    };
     Ok(Decision {
-        change: session.store().into_change(),
-        reply: Some(session.data),
+        reply: Some(data),
+        change,
     })
 }
 
@@ -189,7 +198,10 @@ pub fn rotate(
         return Err(Error::TooManyOldIds);
     }
     let mut changes = FieldChanges::default();
-    changes.set(new, encode_session(&session.header, &session.data));
+    changes.set(
+        new,
+        encode_session(&session.header, session.data.as_bytes()),
+    );
     for old in &session.header.old {
         changes.set(old.handle, encode_old(new));
     }
@@ -239,8 +251,9 @@ pub fn revoke(
 /// The handles to drop where the way from `handle` to its session is damaged.
 fn damaged_at(fields: &impl Fields, handle: Handle) -> Vec<Handle> {
     let mut gone = vec![handle];
-    let value = fields.get(handle.as_str()).unwrap_or_default();
-    if let Ok(Record::Old(newest)) = Record::decode(&value) {
+    if let Some(value) = fields.get(handle.as_bytes())
+        && let Ok(Record::Old(newest)) = Record::decode(&value)
+    {
         gone.push(newest);
     }
     gone
@@ -251,7 +264,7 @@ fn drop_fields(fields: &impl Fields, handles: &[Handle]) -> Change {
     let mut changes = FieldChanges::default();
     for handle in handles {
         // Some old ids may have been dropped before.
-        if fields.get(handle.as_str()).is_some() {
+        if fields.get(handle.as_bytes()).is_some() {
             changes.delete(*handle);
         }
     }

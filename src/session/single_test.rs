@@ -337,7 +337,7 @@ fn a_leftover_of_an_ended_session_does_not_lead_to_a_later_one() {
     owner.revoke("b").unwrap();
     owner.create("b", HOUR);
     // As if the field had stayed.
-    let name = handle("a").as_str().as_bytes().to_vec();
+    let name = handle("a").as_bytes().to_vec();
     owner.hash.fields.insert(name, leftover);
     assert_eq!(owner.get("a"), Ok(None));
     assert_eq!(owner.revoke("a"), Ok(false));

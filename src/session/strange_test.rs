@@ -47,7 +47,7 @@ fn record() -> impl Strategy<Value = Vec<u8>> {
     let damaged = (session(), any::<prop::sample::Index>(), any::<u8>());
     prop_oneof![
         4 => session(),
-        2 => id().prop_map(|id| encode_old(handle(id)).into_bytes()),
+        2 => id().prop_map(|id| encode_old(handle(id))),
         1 => damaged.prop_map(|(mut record, at, byte)| {
             let at = at.index(record.len());
             record[at] = byte;
@@ -59,12 +59,12 @@ fn record() -> impl Strategy<Value = Vec<u8>> {
 
 fn hash() -> impl Strategy<Value = FakeHash> {
     let index = prop_oneof![
-        6 => number().prop_map(|latest| Some(encode_index(latest).into_bytes())),
+        6 => number().prop_map(|latest| Some(encode_index(latest))),
         1 => any::<Vec<u8>>().prop_map(Some),
         1 => Just(None),
     ];
     let name = prop_oneof![
-        4 => id().prop_map(|id| handle(id).as_str().as_bytes().to_vec()),
+        4 => id().prop_map(|id| handle(id).as_bytes().to_vec()),
         1 => any::<Vec<u8>>(),
     ];
     let records = prop::collection::btree_map(name, record(), 0..6);

@@ -11,7 +11,7 @@ use super::document::Document;
 use super::handle::Handle;
 use super::hash::{Change, Contents, Decision, Error, Fields};
 use super::record::{INDEX_FIELD, decode_index};
-use super::single::{Update, View, get, revoke, rotate, touch, update};
+use super::single::{StoredView, Update, View, get, revoke, rotate, touch, update};
 
 pub const MAX_BYTES: usize = 1000;
 
@@ -22,12 +22,14 @@ pub struct FakeHash {
 }
 
 impl Fields for FakeHash {
+    type Value = Vec<u8>;
+
     fn count(&self) -> usize {
         self.fields.len()
     }
 
-    fn get(&self, field: &str) -> Option<Vec<u8>> {
-        self.fields.get(field.as_bytes()).cloned()
+    fn get(&self, field: &[u8]) -> Option<Vec<u8>> {
+        self.fields.get(field).cloned()
     }
 
     /// Shows everything twice: a scan may.
@@ -45,12 +47,13 @@ impl FakeHash {
             Change::DeleteKey => *self = Self::default(),
             Change::Fields(changes) => {
                 for name in changes.delete {
+                    let name = name.as_bytes();
                     let set = changes.set.iter().any(|(set, _)| set.as_bytes() == name);
                     assert!(!set, "a field is both set and deleted");
-                    self.fields.remove(&name);
+                    self.fields.remove(name);
                 }
                 for (name, value) in changes.set {
-                    self.fields.insert(name.into(), value.into());
+                    self.fields.insert(name.as_bytes().into(), value);
                 }
                 self.expire_at = changes.expire_at.or(self.expire_at);
             }
@@ -117,7 +120,7 @@ impl Owner {
     }
 
     pub fn get(&self, id: &str) -> Result<Option<View>, Error> {
-        get(&self.hash, handle(id), self.now)
+        Ok(get(&self.hash, handle(id), self.now)?.map(copied))
     }
 
     /// The document of a session.
@@ -127,7 +130,7 @@ impl Owner {
 
     pub fn touch(&mut self, id: &str, timeout: Option<i64>) -> Result<Option<View>, Error> {
         let decision = touch(&self.hash, handle(id), timeout, self.now);
-        self.carry_out(decision)
+        Ok(self.carry_out(decision)?.map(copied))
     }
 
     pub fn update_with(
@@ -172,7 +175,7 @@ impl Owner {
 
     /// The bytes of a session's field, to be damaged.
     pub fn field(&mut self, id: &str) -> &mut Vec<u8> {
-        let name = handle(id).as_str().as_bytes().to_vec();
+        let name = handle(id).as_bytes().to_vec();
         self.hash.fields.get_mut(&name).unwrap()
     }
 
@@ -195,6 +198,17 @@ impl Owner {
                 );
             }
         }
+    }
+}
+
+/// With a document that outlives the hash.
+fn copied(view: StoredView<FakeHash>) -> View {
+    View {
+        handle: view.handle,
+        created_at: view.created_at,
+        seen_at: view.seen_at,
+        expires_at: view.expires_at,
+        data: view.data.as_str().to_owned(),
     }
 }
 

@@ -1,13 +1,10 @@
 //! What the server knows of the commands (keys, flags, categories), and whom it lets use them.
 
-use std::collections::BTreeSet;
-
 use crate::caller::{LONG, fill, lease, load};
-use crate::support::{Client, Reply, Server, command_docs, command_info, server_has};
-
-fn set(words: &str) -> BTreeSet<String> {
-    words.split_whitespace().map(str::to_owned).collect()
-}
+use crate::support::{
+    Reply, Server, assert_denied, command_docs, command_info, key_and_flags, set, takes_categories,
+    user,
+};
 
 const CALLS: [&str; 5] = [
     "APP.CACHE.GETORSET k v EX 60",
@@ -29,16 +26,8 @@ fn keys_and_their_access_are_exact() {
         "RM delete",
     ];
     for (call, access) in CALLS.iter().zip(accesses) {
-        let reply = redis.run(&format!("COMMAND GETKEYSANDFLAGS {call}"));
-        let [Reply::Array(entry)] = reply.items() else {
-            panic!("expected one key: {reply:?}");
-        };
-        let flags: BTreeSet<String> = entry[1].items().iter().map(Reply::text).collect();
-        assert_eq!(
-            (entry[0].bytes(), flags),
-            (&b"k"[..], set(access)),
-            "{call}"
-        );
+        let expected = ("k".to_owned(), set(access));
+        assert_eq!(key_and_flags(&mut redis, call), expected, "{call}");
     }
     let keys = redis.run("COMMAND GETKEYS APP.CACHE.INVALIDATE a b c");
     let keys: Vec<String> = keys.items().iter().map(Reply::text).collect();
@@ -49,7 +38,7 @@ fn keys_and_their_access_are_exact() {
 fn arity_flags_and_categories_are_those_of_the_kind_of_command() {
     let server = Server::start();
     let mut redis = server.client();
-    let has_categories = server_has(&mut redis, "WAITAOF");
+    let has_categories = takes_categories(&mut redis);
     for (command, arity, last, flags, categories) in [
         ("GETORSET", -5, 1, "write denyoom", "@write @slow"),
         (
@@ -74,22 +63,6 @@ fn arity_flags_and_categories_are_those_of_the_kind_of_command() {
         let docs = command_docs(&mut redis, &format!("APP.CACHE.{command}"));
         assert!(docs.summary.len() > 20, "{command}");
     }
-}
-
-/// A connection of a new user with these ACL rules.
-fn user(server: &Server, name: &str, rules: &str) -> Client {
-    let mut admin = server.client();
-    admin
-        .run(&format!("ACL SETUSER {name} on nopass {rules}"))
-        .ok();
-    let mut client = server.client();
-    client.run(&format!("AUTH {name} any")).ok();
-    client
-}
-
-#[track_caller]
-fn assert_denied(reply: &Reply) {
-    assert!(reply.error().starts_with("NOPERM"), "{reply:?}");
 }
 
 #[test]

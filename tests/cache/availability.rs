@@ -1,9 +1,9 @@
 //! Where writes are refused, hits are still served: that is why reading is a command of its own.
 
 use crate::caller::{LONG, counters, fill, lease, load, send_load};
-use crate::support::{Client, Protocol, Server, eventually, info, words};
-
-const OOM: &str = "OOM command not allowed when used memory > 'maxmemory'.";
+use crate::support::{
+    Client, OOM, Protocol, Server, eventually, fill_memory, info, invalidated, words,
+};
 
 /// A server with a value at `k` and, for a while to come, a lease on `lent`.
 fn prepared(server: &Server) -> (Client, String) {
@@ -23,9 +23,7 @@ fn assert_served(redis: &mut Client) {
 fn at_full_memory_hits_are_served_and_nothing_is_stored_or_half_done() {
     let server = Server::start();
     let (mut redis, lease) = prepared(&server);
-    redis
-        .run("CONFIG SET maxmemory 1 maxmemory-policy noeviction")
-        .ok();
+    fill_memory(&mut redis);
     assert_served(&mut redis);
     assert!(load(&mut redis, &format!("k {LONG} EARLY 700000")).is("REFRESH"));
     let next = load(&mut redis, &format!("new {LONG}"));
@@ -53,10 +51,7 @@ fn a_transaction_at_full_memory_stores_nothing() {
     redis.run("MULTI").ok();
     redis.run(&format!("APP.CACHE.GETORLOAD k {LONG}"));
     redis.run(&format!("APP.CACHE.FILL lent {lease} value EX 60"));
-    server
-        .client()
-        .run("CONFIG SET maxmemory 1 maxmemory-policy noeviction")
-        .ok();
+    fill_memory(&mut server.client());
     assert!(redis.run("EXEC").is_error());
     server.client().run("CONFIG SET maxmemory 0").ok();
     assert_eq!(redis.run("EXISTS lent").int(), 0);
@@ -139,23 +134,6 @@ fn a_replica_serves_hits_and_sends_misses_to_its_primary() {
     assert!(fill(&mut redis, "lent", &lease, "value"));
     replica.catch_up_with(&primary);
     assert_eq!(load(&mut reader, "lent LEASE 1").text(), "value");
-}
-
-/// The keys whose invalidation `cache` got until now; a change of `fence` marks the end.
-fn invalidated(cache: &mut Client, redis: &mut Client) -> Vec<Vec<u8>> {
-    cache.run("GET fence");
-    redis.run("INCR fence").int();
-    let mut keys = Vec::new();
-    loop {
-        let push = cache.next_push();
-        assert_eq!(push.items()[0].text(), "invalidate");
-        for key in push.items()[1].items() {
-            match key.bytes() {
-                b"fence" => return keys,
-                key => keys.push(key.to_vec()),
-            }
-        }
-    }
 }
 
 #[test]

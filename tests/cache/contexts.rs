@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::caller::{LONG, Loaded, fill, lease, load};
-use crate::support::{Protocol, Server, eventually};
+use crate::support::{Protocol, Server, cluster_of_one, give_up_slot_of};
 
 #[test]
 fn transactions_load_fill_and_hit_in_order() {
@@ -88,12 +88,8 @@ fn databases_are_apart() {
 
 #[test]
 fn a_cluster_serves_its_slots_and_refuses_keys_of_several_slots() {
-    let server = Server::builder().cluster().start();
+    let server = cluster_of_one();
     let mut redis = server.client();
-    redis.run("CLUSTER ADDSLOTSRANGE 0 16383").ok();
-    eventually("the cluster is up", || {
-        redis.run("CLUSTER INFO").text().contains("state:ok")
-    });
     let lease = lease(&mut redis, "{a}1");
     assert!(fill(&mut redis, "{a}1", &lease, "value"));
     redis.run("SET {a}2 value").ok();
@@ -101,14 +97,7 @@ fn a_cluster_serves_its_slots_and_refuses_keys_of_several_slots() {
     let crossing = redis.run("APP.CACHE.INVALIDATE {a}1 {b}1");
     assert!(crossing.error().starts_with("CROSSSLOT"), "{crossing:?}");
     assert_eq!(redis.run("APP.CACHE.INVALIDATE {a}1 {a}2 {a}3").int(), 2);
-    let slot = redis.run("CLUSTER KEYSLOT {b}").int();
-    redis
-        .run("CONFIG SET cluster-require-full-coverage no")
-        .ok();
-    redis.run(&format!("CLUSTER DELSLOTS {slot}")).ok();
-    eventually("the rest is up", || {
-        redis.run("CLUSTER INFO").text().contains("state:ok")
-    });
+    give_up_slot_of(&mut redis, "{b}");
     for line in [
         "APP.CACHE.GETORLOAD {b} LEASE 5",
         "APP.CACHE.GETORSET {b} v EX 5",

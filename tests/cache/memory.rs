@@ -1,7 +1,7 @@
 //! Memory of leases is bounded and comes back.
 
 use crate::caller::{LONG, counters, lease, load};
-use crate::support::{Client, Server, eventually, info, stretched_ms, words};
+use crate::support::{Client, Server, eventually, info, is_long, stretched_ms, words};
 
 fn used_memory(redis: &mut Client) -> i64 {
     redis.run("MEMORY PURGE");
@@ -10,11 +10,7 @@ fn used_memory(redis: &mut Client) -> i64 {
 
 /// How many rounds the repeating tests make: more with `APPKIT_LONG`.
 fn rounds(long: usize) -> usize {
-    if std::env::var_os("APPKIT_LONG").is_some() {
-        long
-    } else {
-        long / 20
-    }
+    if is_long() { long } else { long / 20 }
 }
 
 const BATCH: usize = 1000;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::caller::{LONG, Loaded, counters, load, send_load};
-use crate::support::{Client, Server, eventually, stretched_ms};
+use crate::support::{Client, Dice, Server, eventually, is_long, stretched_ms};
 
 const KEYS: [&str; 3] = ["a", "b", "c"];
 
@@ -24,7 +24,7 @@ struct Run {
     places: BTreeMap<&'static str, Place>,
     /// Every lease that was ever given, with its key.
     leases: Vec<(&'static str, String)>,
-    random: u64,
+    dice: Dice,
     values: u64,
 }
 
@@ -38,16 +38,9 @@ impl Run {
             redis,
             places: places.collect(),
             leases: Vec::new(),
-            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            dice: Dice::new(seed),
             values: 0,
         }
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random >> 20) as usize % bound
     }
 
     fn place(&mut self, key: &'static str) -> &mut Place {
@@ -124,7 +117,7 @@ impl Run {
     fn any_lease(&mut self) -> Option<(&'static str, String)> {
         // Mostly one of the last: those are still good at times.
         let count = self.leases.len();
-        let back = self.below(4).min(count.checked_sub(1)?);
+        let back = self.dice.index(4).min(count.checked_sub(1)?);
         Some(self.leases[count - 1 - back].clone())
     }
 
@@ -166,7 +159,7 @@ impl Run {
     fn new_value(&mut self) -> String {
         self.values += 1;
         // Short ones and long ones are read in different ways.
-        let padding = "x".repeat(self.below(2) * 300);
+        let padding = "x".repeat(self.dice.index(2) * 300);
         format!("{}{padding}", self.values)
     }
 
@@ -243,7 +236,7 @@ impl Run {
     fn disconnect(&mut self, key: &'static str) {
         let count = self.place(key).line.len();
         if count > 0 {
-            let gone = self.below(count);
+            let gone = self.dice.index(count);
             self.place(key).line.remove(gone);
             self.expect_waiting();
         }
@@ -267,8 +260,8 @@ impl Run {
     }
 
     fn step(&mut self) {
-        let key = KEYS[self.below(KEYS.len())];
-        match self.below(22) {
+        let key = KEYS[self.dice.index(KEYS.len())];
+        match self.dice.index(22) {
             0..=2 => self.load(key, false),
             3..=4 => self.load(key, true),
             5..=9 => self.wait(key),
@@ -281,7 +274,7 @@ impl Run {
             18 => self.expire(key),
             19 => self.get_or_set(key),
             20 => self.disconnect(key),
-            _ if self.below(4) == 0 => self.flush(),
+            _ if self.dice.index(4) == 0 => self.flush(),
             _ => self.disconnect(key),
         }
     }
@@ -289,11 +282,7 @@ impl Run {
 
 #[test]
 fn any_interleaving_does_what_the_model_does() {
-    let seeds = if std::env::var_os("APPKIT_LONG").is_some() {
-        200
-    } else {
-        8
-    };
+    let seeds = if is_long() { 200 } else { 8 };
     for seed in 1..=seeds {
         let mut run = Run::new(seed);
         for step in 0..200 {

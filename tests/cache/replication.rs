@@ -1,24 +1,7 @@
 //! What reaches replicas and the AOF: core commands with absolute values, and nothing of leases.
 
 use crate::caller::{LONG, fill, lease, load};
-use crate::support::{Client, ReplicationStream, Server, Stop, dataset};
-
-type Command = Vec<Vec<u8>>;
-
-#[track_caller]
-fn set_of(redis: &mut Client, key: &[u8]) -> Command {
-    let value = redis.call(redis::cmd("GET").arg(key));
-    let at = redis.call(redis::cmd("PEXPIRETIME").arg(key)).int();
-    assert!(at > 0);
-    let at = at.to_string().into_bytes();
-    vec![
-        b"SET".to_vec(),
-        key.to_vec(),
-        value.bytes().to_vec(),
-        b"PXAT".to_vec(),
-        at,
-    ]
-}
+use crate::support::{ReplicationStream, Server, Stop, dataset, del_of, set_of, transaction};
 
 #[test]
 fn a_change_is_core_commands_and_everything_else_nothing() {
@@ -51,14 +34,8 @@ fn a_change_is_core_commands_and_everything_else_nothing() {
     redis.run("SET k2 v").ok();
     stream.take(&mut redis);
     assert_eq!(redis.run("APP.CACHE.INVALIDATE k none k2").int(), 2);
-    let del = |key: &str| vec![b"DEL".to_vec(), key.as_bytes().to_vec()];
-    let multi = [
-        vec![b"MULTI".to_vec()],
-        del("k"),
-        del("k2"),
-        vec![b"EXEC".to_vec()],
-    ];
-    assert_eq!(stream.take(&mut redis), multi);
+    let both = vec![del_of(b"k"), del_of(b"k2")];
+    assert_eq!(stream.take(&mut redis), transaction(both));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::caller::{LONG, Loaded, counters, fill, load, send_load};
-use crate::support::{Client, Server, eventually, info, stretched_ms, words};
+use crate::support::{Client, Server, eventually, info, is_long, stretched_ms, words};
 
 const CALLERS: usize = 500;
 
@@ -122,11 +122,7 @@ fn a_flush_makes_the_first_in_line_load_anew() {
 #[test]
 fn a_long_value_for_many_does_not_make_the_server_swell() {
     const BYTES: usize = 10 << 20;
-    let many = if std::env::var_os("APPKIT_LONG").is_some() {
-        500
-    } else {
-        60
-    };
+    let many = if is_long() { 500 } else { 60 };
     let server = server();
     let mut redis = server.client();
     let lease = load(&mut redis, &format!("k {LONG}")).lease().to_owned();

@@ -1,9 +1,7 @@
 //! What must hold, whatever was sent.
 
+use crate::support::{self, Client, Reply, Server, eventually, info, now_ms, used_memory};
 use std::collections::BTreeSet;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use crate::support::{self, Client, Reply, Server, eventually, info};
 
 /// Fails unless every error in `reply` starts with a code and none is a fault of the module.
 pub fn errors_have_codes(reply: &Reply) {
@@ -111,11 +109,6 @@ impl Observation {
     }
 }
 
-pub fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    i64::try_from(since.expect("after 1970").as_millis()).expect("a time")
-}
-
 /// The databases that are in use.
 pub const DATABASES: [u32; 2] = [0, 1];
 
@@ -185,5 +178,5 @@ pub fn memory_without_data(server: &Server, clients: usize) -> i64 {
         number(&mut client, "clients", "connected_clients") <= clients as i64
             && number(&mut client, "memory", "lazyfree_pending_objects") == 0
     });
-    number(&mut client, "memory", "used_memory")
+    used_memory(&mut client)
 }

@@ -130,34 +130,31 @@ impl Fuzzer {
     }
 
     fn step(&mut self) {
-        let random = &mut self.generator.random;
+        let dice = &mut self.generator.dice;
         // Waits take time, so the connections that may wait have their turn less often.
-        let patient = random.one_in(10);
+        let patient = dice.one_in(10);
         let suitable = self.connections.iter().enumerate();
         let suitable = suitable.filter(|(_, connection)| connection.patient == patient);
         let suitable: Vec<usize> = suitable.map(|(index, _)| index).collect();
-        self.current = *random.pick(&suitable);
+        self.current = *dice.pick(&suitable);
         self.read_replies();
-        if self.generator.random.one_in(60) {
+        if self.generator.dice.one_in(60) {
             return self.leave();
         }
-        if !patient && self.generator.random.one_in(4) {
+        if !patient && self.generator.dice.one_in(4) {
             return self.converse();
         }
         self.send();
         // Else others come in between, and this one's replies are read when its turn comes.
-        if self.generator.random.one_in(2) && !self.connections[self.current].patient {
+        if self.generator.dice.one_in(2) && !self.connections[self.current].patient {
             self.read_replies();
         }
     }
 
     /// One call after the other, each with what the one before was told.
     fn converse(&mut self) {
-        let index = self
-            .generator
-            .grammar
-            .pick(&mut self.generator.random, false);
-        for _ in 0..self.generator.random.between(3, 12) {
+        let index = self.generator.grammar.pick(&mut self.generator.dice, false);
+        for _ in 0..self.generator.dice.between(3, 12) {
             let call = self.generator.next_in_conversation(index);
             self.sent += 1;
             self.connections[self.current].send(call);
@@ -229,7 +226,7 @@ impl Fuzzer {
             Reply::Bulk(word)
                 if (16..=100).contains(&word.len())
                     && word[0] != b'{'
-                    && (depth > 1 || self.generator.random.one_in(6)) =>
+                    && (depth > 1 || self.generator.dice.one_in(6)) =>
             {
                 self.generator.seen.remember(key, word);
             }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::connection::Purpose;
 use crate::grammar::{Grammar, limit_wait};
 use crate::neighbours::Neighbours;
-use crate::random::Random;
+use crate::support::Dice;
 use crate::support::{Client, Reply};
 use crate::values::{self, Call, Ring, Seen, call};
 
@@ -21,7 +21,7 @@ const SCRIPTS: [&str; 4] = [
 
 /// Makes up what is sent, from a seed and from what was replied before.
 pub struct Generator {
-    pub random: Random,
+    pub dice: Dice,
     pub seen: Seen,
     pub grammar: Grammar,
     pub neighbours: Neighbours,
@@ -40,7 +40,7 @@ pub struct Generator {
 impl Generator {
     pub fn new(seed: u64, client: &mut Client) -> Generator {
         Generator {
-            random: Random::new(seed),
+            dice: Dice::new(seed),
             seen: Seen::default(),
             grammar: Grammar::read(client),
             neighbours: Neighbours::read(client),
@@ -69,16 +69,16 @@ impl Generator {
 
     /// What to send next on an ordinary connection.
     pub fn batch(&mut self) -> Vec<(Call, Purpose)> {
-        if self.random.one_in(8) {
+        if self.dice.one_in(8) {
             let families = self.hot_keys.keys().cloned().collect::<Vec<_>>();
             if !families.is_empty() {
-                let family = self.random.pick(&families).clone();
+                let family = self.dice.pick(&families).clone();
                 self.hot_keys.remove(&family);
             }
         }
         let spoilt = std::mem::take(&mut self.spoilt).into_iter();
         let mut calls: Vec<_> = spoilt
-            .filter(|_| self.random.one_in(2))
+            .filter(|_| self.dice.one_in(2))
             .map(|key| (vec![b"DEL".to_vec(), key], Purpose::Other))
             .collect();
         calls.extend(self.body());
@@ -86,27 +86,27 @@ impl Generator {
     }
 
     fn body(&mut self) -> Vec<(Call, Purpose)> {
-        match self.random.below(10) {
-            0 if !self.unblocks && self.random.one_in(20) => {
+        match self.dice.below(10) {
+            0 if !self.unblocks && self.dice.one_in(20) => {
                 vec![(call("CLIENT PAUSE 4 WRITE"), Purpose::Other)]
             }
             0 | 1 => self.transaction(),
             2..=4 => self.observation(),
-            5 if self.random.one_in(3) => self.at_full_memory(),
-            6 if self.random.one_in(3) => self.pipeline(100),
+            5 if self.dice.one_in(3) => self.at_full_memory(),
+            6 if self.dice.one_in(3) => self.pipeline(100),
             _ => self.pipeline(10),
         }
     }
 
     fn pipeline(&mut self, longest: usize) -> Vec<(Call, Purpose)> {
-        let length = self.random.between(1, longest);
+        let length = self.dice.between(1, longest);
         (0..length).map(|_| self.any_call()).collect()
     }
 
     /// A few calls, some of which wait, on a connection that can.
     /// `ids` are those of connections that may be unblocked.
     pub fn waiting_batch(&mut self, ids: &[i64]) -> Vec<(Call, Purpose)> {
-        let length = self.random.between(1, 4);
+        let length = self.dice.between(1, 4);
         let mut calls: Vec<_> = (0..length)
             .map(|_| {
                 let (mut call, index) = self.our_call(true);
@@ -114,9 +114,9 @@ impl Generator {
                 (call, Purpose::Ours(index))
             })
             .collect();
-        if self.unblocks && self.random.one_in(8) {
-            let id = *self.random.pick(ids);
-            let how = *self.random.pick(&["TIMEOUT", "ERROR"]);
+        if self.unblocks && self.dice.one_in(8) {
+            let id = *self.dice.pick(ids);
+            let how = *self.dice.pick(&["TIMEOUT", "ERROR"]);
             calls.push((call(&format!("CLIENT UNBLOCK {id} {how}")), Purpose::Other));
         }
         calls
@@ -124,19 +124,19 @@ impl Generator {
 
     fn transaction(&mut self) -> Vec<(Call, Purpose)> {
         let mut calls = Vec::new();
-        if self.random.one_in(3) {
-            let key = values::key(&mut self.random);
+        if self.dice.one_in(3) {
+            let key = values::key(&mut self.dice);
             calls.push((vec![b"WATCH".to_vec(), key], Purpose::Other));
         }
         calls.push((call("MULTI"), Purpose::Other));
-        for _ in 0..self.random.between(1, 8) {
-            let inside = match self.random.one_in(3) {
+        for _ in 0..self.dice.between(1, 8) {
+            let inside = match self.dice.one_in(3) {
                 true => self.neighbour().0,
                 false => self.our_call(false).0,
             };
             calls.push((inside, Purpose::Wrapped));
         }
-        let end = if self.random.one_in(8) {
+        let end = if self.dice.one_in(8) {
             "DISCARD"
         } else {
             "EXEC"
@@ -175,11 +175,11 @@ impl Generator {
     }
 
     fn any_call(&mut self) -> (Call, Purpose) {
-        match self.random.below(20) {
+        match self.dice.below(20) {
             0..=4 => self.neighbour(),
             5 => {
-                let script = *self.random.pick(&SCRIPTS);
-                let name = if self.random.one_in(10) {
+                let script = *self.dice.pick(&SCRIPTS);
+                let name = if self.dice.one_in(10) {
                     "EVAL_RO"
                 } else {
                     "EVAL"
@@ -204,13 +204,13 @@ impl Generator {
     }
 
     fn our_call(&mut self, waiting: bool) -> (Call, usize) {
-        let index = self.grammar.pick(&mut self.random, waiting);
-        let mut call = match self.random.one_in(3) {
+        let index = self.grammar.pick(&mut self.dice, waiting);
+        let mut call = match self.dice.one_in(3) {
             true => self.call_like_before(index),
             false => self.new_call(index),
         };
-        if self.random.one_in(4) {
-            self.grammar.mutate(&mut self.random, &self.seen, &mut call);
+        if self.dice.one_in(4) {
+            self.grammar.mutate(&mut self.dice, &self.seen, &mut call);
         }
         (call, index)
     }
@@ -218,7 +218,7 @@ impl Generator {
     /// A call of `index` or a relative of it, for which the last reply may have what it takes.
     pub fn next_in_conversation(&mut self, index: usize) -> Vec<(Call, Purpose)> {
         let relatives = self.grammar.relatives(index);
-        let index = *self.random.pick(&relatives);
+        let index = *self.dice.pick(&relatives);
         let key = self.hot_key(index);
         let mut call = self.right_call(index, &key);
         limit_wait(&mut call, 0);
@@ -226,23 +226,23 @@ impl Generator {
     }
 
     fn new_call(&mut self, index: usize) -> Call {
-        let key = match self.random.one_in(4) {
-            true => values::key(&mut self.random),
+        let key = match self.dice.one_in(4) {
+            true => values::key(&mut self.dice),
             false => self.hot_key(index),
         };
         self.right_call(index, &key)
     }
 
     fn right_call(&mut self, index: usize, key: &[u8]) -> Call {
-        let (random, seen) = (&mut self.random, &self.seen);
-        self.grammar.right_call(random, seen, index, key)
+        let (dice, seen) = (&mut self.dice, &self.seen);
+        self.grammar.right_call(dice, seen, index, key)
     }
 
     /// With the arguments that this command or a relative of it was served with before.
     fn call_like_before(&mut self, index: usize) -> Call {
         let command = &self.grammar.commands[index];
         let served = self.served.get(command.family());
-        match served.and_then(|served| served.pick(&mut self.random)) {
+        match served.and_then(|served| served.pick(&mut self.dice)) {
             Some(before) => {
                 let mut call = before.clone();
                 call[0] = command.name.clone().into_bytes();
@@ -254,17 +254,17 @@ impl Generator {
 
     fn hot_key(&mut self, index: usize) -> Vec<u8> {
         let family = self.grammar.commands[index].family().to_owned();
-        let random = &mut self.random;
+        let dice = &mut self.dice;
         let key = self.hot_keys.entry(family);
-        key.or_insert_with(|| values::key(random)).clone()
+        key.or_insert_with(|| values::key(dice)).clone()
     }
 
     fn neighbour(&mut self) -> (Call, Purpose) {
         let hot_keys: Vec<&Vec<u8>> = self.hot_keys.values().collect();
-        let key = match hot_keys.is_empty() || self.random.one_in(2) {
-            true => values::key(&mut self.random),
-            false => self.random.pick(&hot_keys).to_vec(),
+        let key = match hot_keys.is_empty() || self.dice.one_in(2) {
+            true => values::key(&mut self.dice),
+            false => self.dice.pick(&hot_keys).to_vec(),
         };
-        self.neighbours.pick(&mut self.random, &self.seen, key)
+        self.neighbours.pick(&mut self.dice, &self.seen, key)
     }
 }

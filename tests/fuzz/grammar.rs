@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::random::Random;
+use crate::support::Dice;
 use crate::support::{Argument, Client, command_docs, command_info};
 use crate::values::{self, Call, Seen};
 
@@ -75,14 +75,14 @@ impl Grammar {
     }
 
     /// Which command to call; one that can wait, if `waiting` and there is one.
-    pub fn pick(&self, random: &mut Random, waiting: bool) -> usize {
-        if waiting && !self.waiting.is_empty() && !random.one_in(4) {
-            return *random.pick(&self.waiting);
+    pub fn pick(&self, dice: &mut Dice, waiting: bool) -> usize {
+        if waiting && !self.waiting.is_empty() && !dice.one_in(4) {
+            return *dice.pick(&self.waiting);
         }
-        let index = random.below(self.commands.len());
-        match self.commands[index].deletes && random.one_in(2) {
+        let index = dice.index(self.commands.len());
+        match self.commands[index].deletes && dice.one_in(2) {
             // Something must be left to work on.
-            true => random.below(self.commands.len()),
+            true => dice.index(self.commands.len()),
             false => index,
         }
     }
@@ -97,11 +97,11 @@ impl Grammar {
 
     /// A call of command `index` as its documentation has it, on `key`; its numbers and words may
     /// still be refused.
-    pub fn right_call(&self, random: &mut Random, seen: &Seen, index: usize, key: &[u8]) -> Call {
+    pub fn right_call(&self, dice: &mut Dice, seen: &Seen, index: usize, key: &[u8]) -> Call {
         let command = &self.commands[index];
         let mut call = vec![command.name.clone().into_bytes()];
         let mut writer = Writer {
-            random,
+            dice,
             seen,
             key,
             call: &mut call,
@@ -112,35 +112,35 @@ impl Grammar {
     }
 
     /// Makes a call wrong in one to three ways, or right in another way.
-    pub fn mutate(&self, random: &mut Random, seen: &Seen, call: &mut Call) {
-        for _ in 0..random.between(1, 3) {
+    pub fn mutate(&self, dice: &mut Dice, seen: &Seen, call: &mut Call) {
+        for _ in 0..dice.between(1, 3) {
             let last = call.len();
-            let place = random.between(1, last);
+            let place = dice.between(1, last);
             let inside = place < last;
-            match random.below(16) {
+            match dice.below(16) {
                 0 | 1 if inside => drop(call.remove(place)),
                 2 if inside => call.insert(place, call[place].clone()),
-                3 if inside => call.swap(place, random_place(random, last)),
+                3 if inside => call.swap(place, random_place(dice, last)),
                 4 => call.truncate(place),
-                5 if inside => call[place] = values::edge_number(random),
-                6 => call.insert(place, values::edge_number(random)),
-                7 if inside => call[place] = random.bytes(40),
-                8 => call.insert(place, random.bytes(5)),
-                9 if inside && random.one_in(12) => call[place] = values::huge(random),
-                10 | 11 => call.insert(place, random.pick(&self.keywords).clone()),
-                12 if inside => call[place] = values::damaged(random, &call[place]),
+                5 if inside => call[place] = values::edge_number(dice),
+                6 => call.insert(place, values::edge_number(dice)),
+                7 if inside => call[place] = dice.bytes(40),
+                8 => call.insert(place, dice.bytes(5)),
+                9 if inside && dice.one_in(12) => call[place] = values::huge(dice),
+                10 | 11 => call.insert(place, dice.pick(&self.keywords).clone()),
+                12 if inside => call[place] = values::damaged(dice, &call[place]),
                 13 if inside => call[place].make_ascii_lowercase(),
                 14 => call.extend_from_within(place..),
-                15 if random.one_in(20) => call.extend((0..1500).map(|_| b"1".to_vec())),
-                _ if inside => call[place] = values::word(random, seen, &call[1]),
-                _ => call.push(values::usual_number(random)),
+                15 if dice.one_in(20) => call.extend((0..1500).map(|_| b"1".to_vec())),
+                _ if inside => call[place] = values::word(dice, seen, &call[1]),
+                _ => call.push(values::usual_number(dice)),
             }
         }
     }
 }
 
-fn random_place(random: &mut Random, last: usize) -> usize {
-    random.between(1, last - 1)
+fn random_place(dice: &mut Dice, last: usize) -> usize {
+    dice.between(1, last - 1)
 }
 
 /// Keeps a call from waiting longer than `longest_ms`. (Inside MULTI and scripts none waits.)
@@ -169,7 +169,7 @@ fn tokens(arguments: &[Argument]) -> BTreeSet<String> {
 
 /// Writes arguments as their documentation has them.
 struct Writer<'a> {
-    random: &'a mut Random,
+    dice: &'a mut Dice,
     seen: &'a Seen,
     key: &'a [u8],
     call: &'a mut Call,
@@ -187,7 +187,7 @@ impl Writer<'_> {
         }
         let mut options: Vec<&Argument> = options.iter().collect();
         while !options.is_empty() {
-            let next = options.swap_remove(self.random.below(options.len()));
+            let next = options.swap_remove(self.dice.index(options.len()));
             self.argument(next);
         }
     }
@@ -195,12 +195,12 @@ impl Writer<'_> {
     fn argument(&mut self, argument: &Argument) {
         // What is optional inside a block tends to go with one of many options only.
         let chances = if self.depth > 0 { 8 } else { 3 };
-        if argument.flags.contains("optional") && !self.random.one_in(chances) {
+        if argument.flags.contains("optional") && !self.dice.one_in(chances) {
             return;
         }
         let times = match argument.flags.contains("multiple") {
-            true if self.random.one_in(20) => 9,
-            true if self.random.one_in(2) => self.random.between(2, 3),
+            true if self.dice.one_in(20) => 9,
+            true if self.dice.one_in(2) => self.dice.between(2, 3),
             _ => 1,
         };
         for time in 0..times {
@@ -216,7 +216,7 @@ impl Writer<'_> {
         let value = match argument.kind.as_str() {
             "pure-token" => return,
             "oneof" => {
-                let one = self.random.pick(&argument.arguments);
+                let one = self.dice.pick(&argument.arguments);
                 return self.argument(one);
             }
             "block" => {
@@ -227,12 +227,12 @@ impl Writer<'_> {
             }
             // The first key is the caller's; more of them are any.
             "key" if self.call.len() == 1 => self.key.to_vec(),
-            "key" => values::key(self.random),
-            "integer" if self.random.one_in(30) => values::edge_number(self.random),
-            "integer" => values::usual_number(self.random),
-            _ if argument.name == "json" => values::document(self.random),
-            _ if self.random.one_in(400) => values::huge(self.random),
-            _ => values::word(self.random, self.seen, self.key),
+            "key" => values::key(self.dice),
+            "integer" if self.dice.one_in(30) => values::edge_number(self.dice),
+            "integer" => values::usual_number(self.dice),
+            _ if argument.name == "json" => values::document(self.dice),
+            _ if self.dice.one_in(400) => values::huge(self.dice),
+            _ => values::word(self.dice, self.seen, self.key),
         };
         self.call.push(value);
     }

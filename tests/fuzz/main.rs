@@ -27,7 +27,6 @@ mod fuzzer;
 mod generator;
 mod grammar;
 mod neighbours;
-mod random;
 mod values;
 
 use fuzzer::Fuzzer;
@@ -41,7 +40,7 @@ fn number(variable: &str) -> Option<u64> {
 #[test]
 fn hostile_input_neither_kills_nor_parts_the_servers() {
     let commands = number("APPKIT_FUZZ_COMMANDS").unwrap_or(20_000);
-    let seed = number("APPKIT_FUZZ_SEED").unwrap_or_else(|| checks::now_ms() as u64);
+    let seed = number("APPKIT_FUZZ_SEED").unwrap_or_else(|| support::now_ms() as u64);
     println!("fuzz: {commands} commands with APPKIT_FUZZ_SEED={seed}");
     let mut fuzzer = Fuzzer::start(seed);
     fuzzer.run(commands);

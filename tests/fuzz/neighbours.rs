@@ -2,7 +2,7 @@
 //! mistake.
 
 use crate::connection::Purpose;
-use crate::random::Random;
+use crate::support::Dice;
 use crate::support::{Client, info, server_has};
 use crate::values::{self, Call, Seen, call};
 
@@ -30,15 +30,15 @@ impl Neighbours {
         }
     }
 
-    pub fn pick(&self, random: &mut Random, seen: &Seen, key: Vec<u8>) -> (Call, Purpose) {
-        match random.below(100) {
-            0..=39 => reading(random, key),
-            40..=51 => (writing_strings(random, seen, key), Purpose::Other),
-            52..=66 => (self.writing_hashes(random, seen, key), Purpose::Other),
-            67..=81 => (expiring(random, key), Purpose::Other),
-            82..=89 => (self.moving(random, seen, key), Purpose::Other),
-            90..=92 => (other_types(random, key), Purpose::Other),
-            _ => (self.for_the_server(random), Purpose::Other),
+    pub fn pick(&self, dice: &mut Dice, seen: &Seen, key: Vec<u8>) -> (Call, Purpose) {
+        match dice.below(100) {
+            0..=39 => reading(dice, key),
+            40..=51 => (writing_strings(dice, seen, key), Purpose::Other),
+            52..=66 => (self.writing_hashes(dice, seen, key), Purpose::Other),
+            67..=81 => (expiring(dice, key), Purpose::Other),
+            82..=89 => (self.moving(dice, seen, key), Purpose::Other),
+            90..=92 => (other_types(dice, key), Purpose::Other),
+            _ => (self.for_the_server(dice), Purpose::Other),
         }
     }
 
@@ -50,24 +50,24 @@ impl Neighbours {
             .collect()
     }
 
-    fn writing_hashes(&self, random: &mut Random, seen: &Seen, key: Vec<u8>) -> Call {
-        let known = seen.fields.pick(random).cloned();
+    fn writing_hashes(&self, dice: &mut Dice, seen: &Seen, key: Vec<u8>) -> Call {
+        let known = seen.fields.pick(dice).cloned();
         let (field, value) = known.unwrap_or_else(|| (b"f".to_vec(), b"v".to_vec()));
-        let field = match random.below(6) {
+        let field = match dice.below(6) {
             0 => b"_".to_vec(),
-            1 => values::word(random, seen, &key),
+            1 => values::word(dice, seen, &key),
             _ => field,
         };
-        match random.below(10) {
+        match dice.below(10) {
             0..=3 => {
-                let value = values::damaged(random, &value);
+                let value = values::damaged(dice, &value);
                 with(&["HSET"], [key, field, value])
             }
             4 => with(&["HSET"], [key, field, value]),
-            5 => with(&["HSET"], [key, values::damaged(random, &field), value]),
+            5 => with(&["HSET"], [key, values::damaged(dice, &field), value]),
             6 => with(&["HINCRBY"], [key, field, b"1".to_vec()]),
             7 if self.field_expiry => {
-                let after = values::usual_number(random);
+                let after = values::usual_number(dice);
                 let fields = [b"FIELDS".to_vec(), b"1".to_vec(), field];
                 let [marker, count, field] = fields;
                 with(&["HPEXPIRE"], [key, after, marker, count, field])
@@ -76,33 +76,33 @@ impl Neighbours {
         }
     }
 
-    fn moving(&self, random: &mut Random, seen: &Seen, key: Vec<u8>) -> Call {
-        let other = values::key(random);
-        match random.below(8) {
+    fn moving(&self, dice: &mut Dice, seen: &Seen, key: Vec<u8>) -> Call {
+        let other = values::key(dice);
+        match dice.below(8) {
             0 | 1 => with(&["RENAME"], [key, other]),
             2 => with(&["COPY"], [key, other]),
             3 => with(&["COPY"], [key, other, b"REPLACE".to_vec()]),
             4 if self.moves => with(&["MOVE"], [key, b"1".to_vec()]),
             _ => {
-                let payload = seen.dumps.pick(random).cloned().unwrap_or_default();
-                let payload = match random.one_in(8) {
-                    true => values::damaged(random, &payload),
+                let payload = seen.dumps.pick(dice).cloned().unwrap_or_default();
+                let payload = match dice.one_in(8) {
+                    true => values::damaged(dice, &payload),
                     false => payload,
                 };
-                let after = random.pick(&["0", "20", "100000"]).as_bytes().to_vec();
+                let after = dice.pick(&["0", "20", "100000"]).as_bytes().to_vec();
                 with(&["RESTORE"], [key, after, payload, b"REPLACE".to_vec()])
             }
         }
     }
 
-    fn for_the_server(&self, random: &mut Random) -> Call {
-        match random.below(20) {
-            0 if random.one_in(8) => call("FLUSHDB"),
+    fn for_the_server(&self, dice: &mut Dice) -> Call {
+        match dice.below(20) {
+            0 if dice.one_in(8) => call("FLUSHDB"),
             0 => call("SWAPDB 0 1"),
             1 if !self.settings.is_empty() => {
-                let (name, default) = random.pick(&self.settings);
-                match random.one_in(3) {
-                    true => config_set(name, values::edge_number(random)),
+                let (name, default) = dice.pick(&self.settings);
+                match dice.one_in(3) {
+                    true => config_set(name, values::edge_number(dice)),
                     false => config_set(name, default.clone().into_bytes()),
                 }
             }
@@ -133,8 +133,8 @@ fn config_set(name: &str, value: Vec<u8>) -> Call {
     with(&["CONFIG", "SET", name], [value])
 }
 
-fn reading(random: &mut Random, key: Vec<u8>) -> (Call, Purpose) {
-    match random.below(8) {
+fn reading(dice: &mut Dice, key: Vec<u8>) -> (Call, Purpose) {
+    match dice.below(8) {
         0..=2 => (with(&["GET"], [key]), Purpose::Text),
         3 | 4 => (with(&["HGETALL"], [key]), Purpose::Fields),
         5 => (with(&["DUMP"], [key]), Purpose::Payload),
@@ -144,52 +144,52 @@ fn reading(random: &mut Random, key: Vec<u8>) -> (Call, Purpose) {
 }
 
 /// Half of all overwritten strings are damaged states; some keep their lifetime.
-fn writing_strings(random: &mut Random, seen: &Seen, key: Vec<u8>) -> Call {
-    let state = seen.strings.pick(random).cloned().unwrap_or_default();
-    match random.below(12) {
+fn writing_strings(dice: &mut Dice, seen: &Seen, key: Vec<u8>) -> Call {
+    let state = seen.strings.pick(dice).cloned().unwrap_or_default();
+    match dice.below(12) {
         0..=4 => {
-            let value = values::damaged(random, &state);
-            match random.one_in(2) {
+            let value = values::damaged(dice, &state);
+            match dice.one_in(2) {
                 true => with(&["SET"], [key, value, b"KEEPTTL".to_vec()]),
                 false => {
-                    let after = values::usual_number(random);
+                    let after = values::usual_number(dice);
                     with(&["SET"], [key, value, b"PX".to_vec(), after])
                 }
             }
         }
         5 => with(&["SET"], [key, state]),
-        6 => with(&["SET"], [key, values::edge_number(random)]),
+        6 => with(&["SET"], [key, values::edge_number(dice)]),
         7 => {
-            let place = random.below(120).to_string().into_bytes();
-            with(&["SETRANGE"], [key, place, random.bytes(4)])
+            let place = dice.below(120).to_string().into_bytes();
+            with(&["SETRANGE"], [key, place, dice.bytes(4)])
         }
-        8 => with(&["APPEND"], [key, random.bytes(4)]),
+        8 => with(&["APPEND"], [key, dice.bytes(4)]),
         9 => {
-            let place = random.below(800).to_string().into_bytes();
+            let place = dice.below(800).to_string().into_bytes();
             with(&["SETBIT"], [key, place, b"1".to_vec()])
         }
         10 => with(&["INCR"], [key]),
-        _ => with(&["SET"], [key, values::huge(random)]),
+        _ => with(&["SET"], [key, values::huge(dice)]),
     }
 }
 
-fn expiring(random: &mut Random, key: Vec<u8>) -> Call {
-    match random.below(10) {
+fn expiring(dice: &mut Dice, key: Vec<u8>) -> Call {
+    match dice.below(10) {
         0 | 1 => with(&["DEL"], [key]),
         2 => with(&["UNLINK"], [key]),
         3 | 4 => with(&["PERSIST"], [key]),
-        5 | 6 => with(&["EXPIRE"], [key, values::usual_number(random)]),
-        8 => with(&["PEXPIREAT"], [key, values::edge_number(random)]),
-        _ => with(&["PEXPIRE"], [key, values::usual_number(random)]),
+        5 | 6 => with(&["EXPIRE"], [key, values::usual_number(dice)]),
+        8 => with(&["PEXPIREAT"], [key, values::edge_number(dice)]),
+        _ => with(&["PEXPIRE"], [key, values::usual_number(dice)]),
     }
 }
 
-fn other_types(random: &mut Random, key: Vec<u8>) -> Call {
-    let word = random.bytes(8);
-    match random.below(6) {
+fn other_types(dice: &mut Dice, key: Vec<u8>) -> Call {
+    let word = dice.bytes(8);
+    match dice.below(6) {
         0 => with(&["LPUSH"], [key, word]),
         1 => with(&["SADD"], [key, word]),
-        2 => with(&["ZADD"], [key, values::usual_number(random), word]),
+        2 => with(&["ZADD"], [key, values::usual_number(dice), word]),
         3 => with(&["XADD"], [key, b"*".to_vec(), b"f".to_vec(), word]),
         4 => with(&["PFADD"], [key, word]),
         _ => with(&["GETDEL"], [key]),

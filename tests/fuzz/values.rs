@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::random::Random;
+use crate::support::Dice;
 
 /// A command and its arguments.
 pub type Call = Vec<Vec<u8>>;
@@ -148,18 +148,18 @@ impl<T> Ring<T> {
     }
 
     /// The newest as often as all others together: they may be stale.
-    pub fn pick(&self, random: &mut Random) -> Option<&T> {
+    pub fn pick(&self, dice: &mut Dice) -> Option<&T> {
         let newest = self.next.checked_sub(1).unwrap_or(Self::SIZE - 1);
         match self.items.get(newest) {
-            Some(newest) if random.one_in(2) => Some(newest),
-            Some(_) => Some(random.pick(&self.items)),
+            Some(newest) if dice.one_in(2) => Some(newest),
+            Some(_) => Some(dice.pick(&self.items)),
             None => None,
         }
     }
 }
 
-pub fn key(random: &mut Random) -> Vec<u8> {
-    random.pick(&KEYS).to_vec()
+pub fn key(dice: &mut Dice) -> Vec<u8> {
+    dice.pick(&KEYS).to_vec()
 }
 
 /// Whether `key` is one of the few that calls meet on.
@@ -168,36 +168,36 @@ pub fn is_common(key: &[u8]) -> bool {
 }
 
 /// A number that most commands take.
-pub fn usual_number(random: &mut Random) -> Vec<u8> {
-    random.pick(&USUAL_NUMBERS).as_bytes().to_vec()
+pub fn usual_number(dice: &mut Dice) -> Vec<u8> {
+    dice.pick(&USUAL_NUMBERS).as_bytes().to_vec()
 }
 
 /// A number, or what looks like one, at the edge of what is accepted or beyond.
-pub fn edge_number(random: &mut Random) -> Vec<u8> {
-    random.pick(&EDGE_NUMBERS).as_bytes().to_vec()
+pub fn edge_number(dice: &mut Dice) -> Vec<u8> {
+    dice.pick(&EDGE_NUMBERS).as_bytes().to_vec()
 }
 
 /// A word that stands for something at `key`: a token, an id, a handle, a lease.
-pub fn word(random: &mut Random, seen: &Seen, key: &[u8]) -> Vec<u8> {
+pub fn word(dice: &mut Dice, seen: &Seen, key: &[u8]) -> Vec<u8> {
     let words = seen.words.get(key);
-    let known = words.and_then(|words| words.pick(random)).cloned();
+    let known = words.and_then(|words| words.pick(dice)).cloned();
     match known {
-        Some(known) if !random.one_in(3) => known,
-        _ => random.pick(&TOKENS).to_vec(),
+        Some(known) if !dice.one_in(3) => known,
+        _ => dice.pick(&TOKENS).to_vec(),
     }
 }
 
 /// JSON, mostly.
-pub fn document(random: &mut Random) -> Vec<u8> {
-    match random.below(40) {
-        0 => nested(*random.pick(&[126, 127, 128, 129, 20_000])),
-        1 => long_document(*random.pick(&[65_535, 65_536, 65_537, 100_000])),
-        2 => damaged(random, DOCUMENTS[3].as_bytes()),
+pub fn document(dice: &mut Dice) -> Vec<u8> {
+    match dice.below(40) {
+        0 => nested(*dice.pick(&[126, 127, 128, 129, 20_000])),
+        1 => long_document(*dice.pick(&[65_535, 65_536, 65_537, 100_000])),
+        2 => damaged(dice, DOCUMENTS[3].as_bytes()),
         3..=28 => {
-            let (name, value) = (random.below(5), random.below(1000));
+            let (name, value) = (dice.below(5), dice.below(1000));
             format!("{{\"m{name}\":{value},\"list\":[{value}]}}").into()
         }
-        _ => random.pick(&DOCUMENTS).as_bytes().to_vec(),
+        _ => dice.pick(&DOCUMENTS).as_bytes().to_vec(),
     }
 }
 
@@ -212,40 +212,40 @@ fn long_document(length: usize) -> Vec<u8> {
 }
 
 /// About 100 KB of something.
-pub fn huge(random: &mut Random) -> Vec<u8> {
-    let byte = *random.pick(b"x0{[\"\0\xff ");
-    vec![byte; random.between(99_000, 101_000)]
+pub fn huge(dice: &mut Dice) -> Vec<u8> {
+    let byte = *dice.pick(b"x0{[\"\0\xff ");
+    vec![byte; dice.between(99_000, 101_000)]
 }
 
 /// A copy with some bytes changed, lost or added.
-pub fn damaged(random: &mut Random, bytes: &[u8]) -> Vec<u8> {
+pub fn damaged(dice: &mut Dice, bytes: &[u8]) -> Vec<u8> {
     let mut copy = bytes.to_vec();
-    for _ in 0..random.between(1, 3) {
+    for _ in 0..dice.between(1, 3) {
         let length = copy.len();
-        let place = random.below(length + 1);
-        match random.below(8) {
+        let place = dice.index(length + 1);
+        match dice.below(8) {
             0 => copy.truncate(place),
-            1 => copy.extend(random.bytes(24)),
-            2 => drop(copy.splice(place..place, random.bytes(8))),
-            3 => drop(copy.splice(place..place, edge_number(random))),
+            1 => copy.extend(dice.bytes(24)),
+            2 => drop(copy.splice(place..place, dice.bytes(8))),
+            3 => drop(copy.splice(place..place, edge_number(dice))),
             4 => drop(copy.drain(place..length.min(place + 8))),
             5 => copy.extend_from_within(place..),
-            _ if place < length && random.one_in(2) => copy[place] ^= 1 << random.below(8),
-            _ if place < length => copy[place] = random.next() as u8,
+            _ if place < length && dice.one_in(2) => copy[place] ^= 1 << dice.below(8),
+            _ if place < length => copy[place] = dice.next() as u8,
             _ => {}
         }
         // `extend_from_within` would otherwise double a value again and again.
         copy.truncate(200_000);
     }
-    replace_a_number(random, copy)
+    replace_a_number(dice, copy)
 }
 
 /// Writes over one run of digits, now and then: states in text keep their form that way.
-fn replace_a_number(random: &mut Random, bytes: Vec<u8>) -> Vec<u8> {
-    if !random.one_in(3) {
+fn replace_a_number(dice: &mut Dice, bytes: Vec<u8>) -> Vec<u8> {
+    if !dice.one_in(3) {
         return bytes;
     }
-    let from = random.below(bytes.len() + 1);
+    let from = dice.index(bytes.len() + 1);
     let Some(start) = bytes[from..].iter().position(u8::is_ascii_digit) else {
         return bytes;
     };
@@ -253,6 +253,6 @@ fn replace_a_number(random: &mut Random, bytes: Vec<u8>) -> Vec<u8> {
     let digits = bytes[start..].iter().take_while(|b| b.is_ascii_digit());
     let end = start + digits.count();
     let mut copy = bytes;
-    copy.splice(start..end, edge_number(random));
+    copy.splice(start..end, edge_number(dice));
     copy
 }

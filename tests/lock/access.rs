@@ -1,38 +1,28 @@
 //! What the server knows of the commands: arity, flags, keys, arguments, and who may call them.
 
-use crate::support::{Argument, Client, Reply, Server, command_docs, command_info, server_has};
+use crate::support::{
+    Argument, Server, assert_denied, command_docs, command_info, set, takes_categories, user,
+};
 
 const COMMANDS: [&str; 4] = ["app.lock", "app.unlock", "app.lock.extend", "app.lock.info"];
-
-fn flags<'a>(words: &'a [&'a str]) -> impl Iterator<Item = String> + 'a {
-    words.iter().map(|word| (*word).to_owned())
-}
 
 #[test]
 fn command_info_is_exact() {
     let server = Server::start();
     let mut redis = server.client();
-    let expected: [(i64, &[&str], &[&str]); 4] = [
-        (
-            -5,
-            &["write", "blocking", "module"],
-            &["RW", "access", "update"],
-        ),
-        (3, &["write", "fast", "module"], &["RW", "access", "delete"]),
-        (5, &["write", "fast", "module"], &["RW", "access", "update"]),
-        (2, &["readonly", "fast", "module"], &["RO", "access"]),
+    let expected = [
+        (-5, "write blocking module", "RW access update"),
+        (3, "write fast module", "RW access delete"),
+        (5, "write fast module", "RW access update"),
+        (2, "readonly fast module", "RO access"),
     ];
     for (name, (arity, command_flags, key_flags)) in COMMANDS.into_iter().zip(expected) {
         let info = command_info(&mut redis, name);
         assert_eq!(info.arity, arity, "{name}");
-        assert_eq!(info.flags, flags(command_flags).collect(), "{name}");
+        assert_eq!(info.flags, set(command_flags), "{name}");
         assert_eq!(info.keys, [1, 1, 1], "{name}");
         assert_eq!(info.key_specs.len(), 1, "{name}");
-        assert_eq!(
-            info.key_specs[0].flags,
-            flags(key_flags).collect(),
-            "{name}"
-        );
+        assert_eq!(info.key_specs[0].flags, set(key_flags), "{name}");
     }
 }
 
@@ -40,19 +30,18 @@ fn command_info_is_exact() {
 fn acl_categories_are_set_where_the_server_takes_them() {
     let server = Server::start();
     let mut redis = server.client();
-    // Servers that take categories from modules came with this command.
-    if !server_has(&mut redis, "client|no-touch") {
+    if !takes_categories(&mut redis) {
         return;
     }
-    let expected: [&[&str]; 4] = [
-        &["@write", "@slow", "@blocking"],
-        &["@write", "@fast"],
-        &["@write", "@fast"],
-        &["@read", "@fast"],
+    let expected = [
+        "@write @slow @blocking",
+        "@write @fast",
+        "@write @fast",
+        "@read @fast",
     ];
     for (name, categories) in COMMANDS.into_iter().zip(expected) {
         let info = command_info(&mut redis, name);
-        assert_eq!(info.categories, flags(categories).collect(), "{name}");
+        assert_eq!(info.categories, set(categories), "{name}");
     }
 }
 
@@ -72,7 +61,7 @@ fn command_docs_are_complete() {
         );
         let names: Vec<&str> = docs.arguments.iter().map(|a| a.name.as_str()).collect();
         let expected: &[&str] = match name {
-            "app.lock" => &["key", "token", "duration", "wait"],
+            "app.lock" => &["key", "token", "duration", "milliseconds"],
             "app.unlock" => &["key", "token"],
             "app.lock.extend" => &["key", "token", "duration"],
             _ => &["key"],
@@ -86,19 +75,6 @@ fn command_docs_are_complete() {
             assert!(flags.contains("optional"));
         }
     }
-}
-
-fn user(server: &Server, name: &str, rules: &str) -> Client {
-    let setuser = format!("ACL SETUSER {name} on nopass {rules}");
-    server.client().run(&setuser).ok();
-    let mut client = server.client();
-    client.run(&format!("AUTH {name} any")).ok();
-    client
-}
-
-#[track_caller]
-fn assert_denied(reply: &Reply) {
-    assert!(reply.error().starts_with("NOPERM"), "{reply:?}");
 }
 
 #[test]

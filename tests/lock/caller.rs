@@ -1,7 +1,5 @@
 //! A lock's caller: replies by name, and clients that stand in line.
 
-use std::time::SystemTime;
-
 use crate::support::{Client, Reply, Server, eventually, info, words};
 
 /// The three integers of `APP.LOCK`.
@@ -57,6 +55,15 @@ pub fn waiter(server: &Server, line: &str) -> Client {
     client
 }
 
+/// The same, and the id of its connection, by which others can end it.
+#[track_caller]
+pub fn known_waiter(server: &Server, line: &str) -> (Client, i64) {
+    let mut client = server.client();
+    let id = id(&mut client);
+    stand_in_line(server, &mut client, line);
+    (client, id)
+}
+
 /// Sends `line` and returns once the call stands in line.
 #[track_caller]
 pub fn stand_in_line(server: &Server, client: &mut Client, line: &str) {
@@ -74,6 +81,14 @@ pub fn counter(client: &mut Client, name: &str) -> i64 {
     info(client, "appkit")[&format!("appkit_{name}")]
         .parse()
         .expect("a number")
+}
+
+/// Waits until the lock at `k` is free.
+#[track_caller]
+pub fn eventually_free(client: &mut Client) {
+    eventually("the lock is free again", || {
+        client.run("EXISTS k").int() == 0
+    });
 }
 
 /// Waits until nobody stands in line any more.
@@ -100,15 +115,4 @@ pub fn unload(client: &mut Client) {
 #[track_caller]
 pub fn id(client: &mut Client) -> i64 {
     client.run("CLIENT ID").int()
-}
-
-/// The clock, which is the server's too, in Unix milliseconds.
-pub fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    i64::try_from(since.expect("after 1970").as_millis()).expect("before the year 292 million")
-}
-
-/// Whether the long forms of tests were asked for.
-pub fn long() -> bool {
-    std::env::var_os("APPKIT_LONG").is_some_and(|value| value != "0")
 }

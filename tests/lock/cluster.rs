@@ -1,7 +1,7 @@
 //! Two nodes, and a slot that moves under a line.
 
 use crate::caller::{fence, lock, nobody_waits, unload, waiter};
-use crate::support::{Client, DEADLINE, Server, eventually, info, server_has, words};
+use crate::support::{Client, DEADLINE, Server, info, join, server_has, words};
 
 /// Two nodes that know each other; the first owns the slots of the keys `a…`.
 struct Cluster {
@@ -28,23 +28,8 @@ impl Cluster {
             first: node(),
             second: node(),
         };
-        let slots = [("0 8191", 1), ("8192 16383", 2)];
-        for (server, (range, epoch)) in [&cluster.first, &cluster.second].into_iter().zip(slots) {
-            let mut redis = server.client();
-            redis.run(&format!("CLUSTER ADDSLOTSRANGE {range}")).ok();
-            redis.run(&format!("CLUSTER SET-CONFIG-EPOCH {epoch}")).ok();
-        }
-        let mut second = cluster.second.client();
-        let bus = second.run("CONFIG GET cluster-port").items()[1].text();
-        let meet = format!("CLUSTER MEET 127.0.0.1 {} {bus}", cluster.second.port());
-        cluster.first.client().run(&meet).ok();
-        for server in [&cluster.first, &cluster.second] {
-            let mut redis = server.client();
-            eventually("the cluster is up", || {
-                let info = redis.run("CLUSTER INFO").text();
-                info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:2")
-            });
-        }
+        let slots = [(0, 8191), (8192, 16383)];
+        join(&[&cluster.first, &cluster.second], &slots);
         cluster
     }
 

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::caller::{counter, fence, id, lock, nobody_waits, now_ms, outcome, unload, waiter};
-use crate::support::{Client, Server, words};
+use crate::caller::{counter, fence, id, lock, nobody_waits, outcome, unload, waiter};
+use crate::support::{Client, Server, now_ms, words};
 
 const CLIENTS: usize = 200;
 

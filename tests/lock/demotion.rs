@@ -1,6 +1,6 @@
 //! A server that becomes a replica lets its waiters go and writes nothing.
 
-use crate::caller::{id, lock, nobody_waits, stand_in_line, unload, waiter};
+use crate::caller::{known_waiter, lock, nobody_waits, unload, waiter};
 use crate::support::{Server, dataset, eventually, info, stretched_ms, words};
 
 #[test]
@@ -43,9 +43,7 @@ fn a_lock_given_to_a_client_that_is_gone_stays_on_the_replica_until_it_runs_out(
     let server = Server::start();
     let mut redis = server.client();
     lock(&mut redis, "APP.LOCK k holder EX 100");
-    let mut chosen = server.client();
-    let chosen_id = id(&mut chosen);
-    stand_in_line(&server, &mut chosen, "APP.LOCK k chosen EX 100 WAIT 10000");
+    let (_chosen, chosen_id) = known_waiter(&server, "APP.LOCK k chosen EX 100 WAIT 10000");
     redis.pipeline(&[
         words("APP.UNLOCK k holder"),
         words(&format!("CLIENT KILL ID {chosen_id}")),

@@ -1,7 +1,7 @@
 //! Fences grow with every new hold, whatever ended the one before.
 
-use crate::caller::{fence, lock, now_ms, waiter};
-use crate::support::{Client, Server, Stop, eventually};
+use crate::caller::{fence, lock, waiter};
+use crate::support::{Client, Server, Stop, eventually, now_ms};
 
 const MAX_FENCE: i64 = (1 << 53) - 1;
 

@@ -5,30 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::caller::{counter, id, lock, long, nobody_waits, unload};
-use crate::support::{Client, Reply, Server, dataset, eventually, info, words};
+use crate::caller::{counter, id, lock, nobody_waits, unload};
+use crate::support::{
+    Builder, Client, Dice, Reply, Server, assert_same_data, eventually, info, is_long, words,
+};
 
 const CLIENTS: usize = 16;
 const KEYS: u64 = 3;
 
-/// A small generator of its own, so that a run can be repeated.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % n
-    }
-
-    fn key(&mut self) -> String {
-        format!("k{}", self.below(KEYS))
-    }
-
-    fn pick<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
-    }
+fn key(dice: &mut Dice) -> String {
+    format!("k{}", dice.below(KEYS))
 }
 
 /// What all clients share.
@@ -41,7 +27,7 @@ struct Shared {
 
 /// One client: takes locks with lives of milliseconds, now and then leaves in the middle.
 fn client(port: u16, seed: u64, shared: &Shared) {
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut dice = Dice::new(seed);
     let mut calls = 0;
     'connection: while !shared.stop.load(Ordering::Relaxed) {
         let Ok(mut redis) = Client::open(port) else {
@@ -52,13 +38,13 @@ fn client(port: u16, seed: u64, shared: &Shared) {
             continue;
         };
         shared.ids.lock().unwrap().push(id);
-        for _ in 0..random.below(40) {
+        for _ in 0..dice.below(40) {
             calls += 1;
-            let (key, token) = (random.key(), format!("t{seed}-{calls}"));
-            let (life, wait) = (random.below(38) + 3, random.below(60));
+            let (key, token) = (key(&mut dice), format!("t{seed}-{calls}"));
+            let (life, wait) = (dice.below(38) + 3, dice.below(60));
             let line = format!("APP.LOCK {key} {token} PX {life} WAIT {wait}");
             redis.send(&words(&line));
-            if random.below(12) == 0 {
+            if dice.below(12) == 0 {
                 continue 'connection;
             }
             match redis.try_frame() {
@@ -76,8 +62,8 @@ fn client(port: u16, seed: u64, shared: &Shared) {
                     continue 'connection;
                 }
             }
-            if random.below(3) > 0 {
-                let ends = random.pick(&["APP.UNLOCK", "APP.UNLOCK", "APP.LOCK.EXTEND"]);
+            if dice.below(3) > 0 {
+                let ends = *dice.pick(&["APP.UNLOCK", "APP.UNLOCK", "APP.LOCK.EXTEND"]);
                 let rest = if ends == "APP.UNLOCK" { "" } else { " PX 10" };
                 redis.send(&words(&format!("{ends} {key} {token}{rest}")));
                 if redis.try_frame().is_err() {
@@ -89,20 +75,20 @@ fn client(port: u16, seed: u64, shared: &Shared) {
 }
 
 /// A troublemaker: pipelines of two of its kinds of trouble, again and again.
-fn trouble(redis: &mut Client, random: &mut Random, shared: &Shared, kinds: &[&str]) {
+fn trouble(redis: &mut Client, dice: &mut Dice, shared: &Shared, kinds: &[&str]) {
     let victim = {
         let mut ids = shared.ids.lock().unwrap();
         let len = ids.len();
         if len > 64 {
             ids.drain(..len - 64);
         }
-        let at = usize::try_from(random.below(ids.len().max(1) as u64)).unwrap();
+        let at = dice.index(ids.len().max(1));
         ids.get(at).copied().unwrap_or(0)
     };
     let pipeline: Vec<redis::Cmd> = (0..2)
         .map(|_| {
-            let line = random.pick(kinds).replace("ID", &victim.to_string());
-            words(&line.replace("KEY", &random.key()))
+            let line = dice.pick(kinds).replace("ID", &victim.to_string());
+            words(&line.replace("KEY", &key(dice)))
         })
         .collect();
     redis.pipeline(&pipeline);
@@ -118,11 +104,11 @@ fn mix(server: &mut Server, replica: Option<&Server>, kinds: &[&str], pause: Dur
             std::thread::spawn(move || client(port, n as u64 + 1, &shared))
         })
         .collect();
-    let (mut redis, mut random) = (server.client(), Random(0xfeed));
+    let (mut redis, mut dice) = (server.client(), Dice::new(0xfeed));
     let started = Instant::now();
-    let length = Duration::from_secs(if long() { 20 } else { 2 });
+    let length = Duration::from_secs(if is_long() { 20 } else { 2 });
     while started.elapsed() < length {
-        trouble(&mut redis, &mut random, &shared, kinds);
+        trouble(&mut redis, &mut dice, &shared, kinds);
         std::thread::sleep(pause);
     }
     shared.stop.store(true, Ordering::Relaxed);
@@ -150,21 +136,20 @@ fn mix(server: &mut Server, replica: Option<&Server>, kinds: &[&str], pause: Dur
         assert!(lock(&mut redis, &format!("APP.LOCK k{key} last EX 1000")).held);
     }
     if let Some(replica) = replica {
-        replica.catch_up_with(server);
-        assert_eq!(dataset(&mut replica.client()), dataset(&mut redis));
+        assert_same_data(replica, server, "after all that");
     }
     unload(&mut redis);
 }
 
+/// The same with a replica that has no module and must end with the same data.
+fn mix_with_replica(server: Builder, kinds: &[&str], pause: Duration) {
+    let mut server = server.start();
+    let replica = Server::builder().without_module().replica_of(&server);
+    mix(&mut server, Some(&replica.start()), kinds, pause);
+}
+
 #[test]
 fn clients_come_and_go_while_keys_do_what_they_like() {
-    let mut server = Server::builder()
-        .config("maxmemory-policy allkeys-random")
-        .start();
-    let replica = Server::builder()
-        .without_module()
-        .replica_of(&server)
-        .start();
     let kinds = [
         "DEL KEY",
         "CLIENT KILL ID ID",
@@ -181,21 +166,12 @@ fn clients_come_and_go_while_keys_do_what_they_like() {
         "CONFIG SET maxmemory 0",
         "APP.LOCK KEY newcomer PX 5",
     ];
-    mix(
-        &mut server,
-        Some(&replica),
-        &kinds,
-        Duration::from_millis(3),
-    );
+    let server = Server::builder().config("maxmemory-policy allkeys-random");
+    mix_with_replica(server, &kinds, Duration::from_millis(3));
 }
 
 #[test]
 fn a_replica_without_the_module_ends_with_the_same_data() {
-    let mut server = Server::builder().appendonly().start();
-    let replica = Server::builder()
-        .without_module()
-        .replica_of(&server)
-        .start();
     let kinds = [
         "DEL KEY",
         "CLIENT KILL ID ID",
@@ -207,22 +183,13 @@ fn a_replica_without_the_module_ends_with_the_same_data() {
         "FLUSHDB",
         "SWAPDB 0 1",
     ];
-    mix(
-        &mut server,
-        Some(&replica),
-        &kinds,
-        Duration::from_millis(3),
-    );
+    let server = Server::builder().appendonly();
+    mix_with_replica(server, &kinds, Duration::from_millis(3));
 }
 
 // Without CLIENT UNBLOCK: some servers die of it during a pause, with no module at all.
 #[test]
 fn pauses_in_the_mix_kill_nobody() {
-    let mut server = Server::builder().appendonly().start();
-    let replica = Server::builder()
-        .without_module()
-        .replica_of(&server)
-        .start();
     let kinds = [
         "CLIENT PAUSE 30 WRITE",
         "CLIENT PAUSE 20 ALL",
@@ -231,12 +198,8 @@ fn pauses_in_the_mix_kill_nobody() {
         "PEXPIRE KEY 5",
         "CLIENT KILL ID ID",
     ];
-    mix(
-        &mut server,
-        Some(&replica),
-        &kinds,
-        Duration::from_millis(10),
-    );
+    let server = Server::builder().appendonly();
+    mix_with_replica(server, &kinds, Duration::from_millis(10));
 }
 
 #[test]

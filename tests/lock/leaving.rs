@@ -2,7 +2,8 @@
 //! happens to a lock whose new holder is gone before it knows.
 
 use crate::caller::{
-    counter, fence, id, lock, nobody_waits, outcome, stand_in_line, unload, waiter,
+    counter, eventually_free, fence, id, known_waiter, lock, nobody_waits, outcome, stand_in_line,
+    unload, waiter,
 };
 use crate::support::{Server, eventually, words};
 
@@ -34,9 +35,7 @@ fn a_client_that_is_gone_is_passed_over() {
     let mut redis = server.client();
     lock(&mut redis, "APP.LOCK k holder EX 100");
     let closes = waiter(&server, "APP.LOCK k closes EX 100 WAIT 10000");
-    let mut killed = server.client();
-    let killed_id = id(&mut killed);
-    stand_in_line(&server, &mut killed, "APP.LOCK k killed EX 100 WAIT 10000");
+    let (mut killed, killed_id) = known_waiter(&server, "APP.LOCK k killed EX 100 WAIT 10000");
     let mut stays = waiter(&server, "APP.LOCK k stays EX 100 WAIT 10000");
     drop(closes);
     eventually("the closed connection is noticed", || {
@@ -67,9 +66,7 @@ fn a_lock_whose_new_holder_is_gone_before_its_reply_goes_to_the_next() {
     ];
     for form in forms {
         lock(&mut redis, "APP.LOCK k holder EX 100");
-        let mut chosen = server.client();
-        let chosen_id = id(&mut chosen);
-        stand_in_line(&server, &mut chosen, "APP.LOCK k chosen EX 100 WAIT 10000");
+        let (mut chosen, chosen_id) = known_waiter(&server, "APP.LOCK k chosen EX 100 WAIT 10000");
         let mut next = waiter(&server, "APP.LOCK k next EX 100 WAIT 10000");
         let before = counter(&mut redis, "lock_passed_on");
         let lines = form(&format!("CLIENT KILL ID {chosen_id}"));
@@ -88,16 +85,12 @@ fn a_lock_whose_new_holder_is_gone_is_free_if_nobody_else_waits() {
     let server = Server::start();
     let mut redis = server.client();
     lock(&mut redis, "APP.LOCK k holder EX 100");
-    let mut chosen = server.client();
-    let chosen_id = id(&mut chosen);
-    stand_in_line(&server, &mut chosen, "APP.LOCK k chosen EX 100 WAIT 10000");
+    let (_chosen, chosen_id) = known_waiter(&server, "APP.LOCK k chosen EX 100 WAIT 10000");
     redis.pipeline(&[
         words("APP.UNLOCK k holder"),
         words(&format!("CLIENT KILL ID {chosen_id}")),
     ]);
-    eventually("the lock is free again", || {
-        redis.run("EXISTS k").int() == 0
-    });
+    eventually_free(&mut redis);
 }
 
 #[test]
@@ -105,9 +98,7 @@ fn a_call_sent_again_before_the_passing_on_keeps_the_lock() {
     let server = Server::start();
     let mut redis = server.client();
     lock(&mut redis, "APP.LOCK k holder EX 100");
-    let mut chosen = server.client();
-    let chosen_id = id(&mut chosen);
-    stand_in_line(&server, &mut chosen, "APP.LOCK k chosen EX 100 WAIT 10000");
+    let (_chosen, chosen_id) = known_waiter(&server, "APP.LOCK k chosen EX 100 WAIT 10000");
     let mut next = waiter(&server, "APP.LOCK k next EX 100 WAIT 100");
     let replies = redis.pipeline(&[
         words("APP.UNLOCK k holder"),
@@ -125,9 +116,7 @@ fn one_of_two_calls_with_a_token_that_is_gone_does_not_lose_the_lock() {
     let server = Server::start();
     let mut redis = server.client();
     lock(&mut redis, "APP.LOCK k holder EX 100");
-    let mut first = server.client();
-    let first_id = id(&mut first);
-    stand_in_line(&server, &mut first, "APP.LOCK k t EX 100 WAIT 10000");
+    let (_first, first_id) = known_waiter(&server, "APP.LOCK k t EX 100 WAIT 10000");
     let mut second = waiter(&server, "APP.LOCK k t EX 100 WAIT 10000");
     redis.pipeline(&[
         words("APP.UNLOCK k holder"),
@@ -182,9 +171,7 @@ fn client_unblock_right_behind_the_hand_over_loses_no_reply() {
         if reply.is_error() {
             // Then the lock may not stay with it.
             assert!(reply.error().starts_with("UNBLOCKED"));
-            eventually("the lock is free again", || {
-                redis.run("EXISTS k").int() == 0
-            });
+            eventually_free(&mut redis);
         } else {
             assert_eq!(reply.ints()[0], 1, "{how}: {replies:?}");
             assert_eq!(redis.run("APP.UNLOCK k t").int(), 1, "{how}");

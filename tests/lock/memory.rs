@@ -1,11 +1,7 @@
 //! No call leaves memory behind.
 
-use crate::caller::{counter, long, nobody_waits};
-use crate::support::{Client, Server, eventually, info, words};
-
-fn used(redis: &mut Client) -> i64 {
-    info(redis, "memory")["used_memory"].parse().unwrap()
-}
+use crate::caller::{counter, nobody_waits};
+use crate::support::{Client, Server, eventually, is_long, used_memory, words};
 
 /// More than this is a leak; the server's own pools stay below it.
 const SLACK: i64 = 1_500_000;
@@ -14,7 +10,7 @@ const SLACK: i64 = 1_500_000;
 fn assert_back_to(redis: &mut Client, before: i64) {
     let mut now = 0;
     eventually("memory is back to where it was", || {
-        now = used(redis);
+        now = used_memory(redis);
         now < before + SLACK
     });
 }
@@ -34,17 +30,17 @@ fn lock_and_unlock_pairs_leave_nothing() {
         })
         .collect();
     redis.pipeline(&batch);
-    let before = used(&mut redis);
-    let pairs = if long() { 1_000_000 } else { 20_000 };
+    let before = used_memory(&mut redis);
+    let pairs = if is_long() { 1_000_000 } else { 20_000 };
     for _ in 0..pairs / 500 {
         redis.pipeline(&batch);
     }
     assert_eq!(counter(&mut redis, "lock_acquired"), pairs + 500);
     assert_eq!(redis.run("DBSIZE").int(), 0);
     assert!(
-        used(&mut redis) < before + 200_000,
+        used_memory(&mut redis) < before + 200_000,
         "{before} {}",
-        used(&mut redis)
+        used_memory(&mut redis)
     );
 }
 
@@ -54,12 +50,12 @@ fn waits_of_every_kind_leave_nothing() {
     let mut redis = server.client();
     let mut line: Vec<Client> = (0..50).map(|_| server.client()).collect();
     let ids: Vec<i64> = line.iter_mut().map(crate::caller::id).collect();
-    let rounds = if long() { 2000 } else { 40 };
+    let rounds = if is_long() { 2000 } else { 40 };
     let mut before = 0;
     for round in 0..rounds {
         // The first rounds fill the server's pools.
         if round == 5 {
-            before = used(&mut redis);
+            before = used_memory(&mut redis);
         }
         redis.run("APP.LOCK k holder EX 100").ints();
         for (n, client) in line.iter_mut().enumerate() {

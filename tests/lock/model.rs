@@ -6,8 +6,8 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::caller::{Outcome, counter, long, unload};
-use crate::support::{Client, Server, eventually, words};
+use crate::caller::{Outcome, counter, unload};
+use crate::support::{Client, Server, eventually, is_long, words};
 
 const CLIENTS: usize = 6;
 
@@ -299,7 +299,7 @@ impl Run<'_> {
 fn many_clients_see_what_a_naive_lock_with_a_line_does() {
     let server = Server::start();
     let config = Config {
-        cases: if long() { 500 } else { 25 },
+        cases: if is_long() { 500 } else { 25 },
         failure_persistence: None,
         max_shrink_iters: 200,
         ..Config::default()

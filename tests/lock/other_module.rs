@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::caller::{Outcome, counter, fence, id, lock, stand_in_line, unload, waiter};
+use crate::caller::{Outcome, counter, fence, known_waiter, lock, unload, waiter};
 use crate::support::{Server, module_path};
 
 /// Builds the module that passes calls on, with the C compiler that Rust itself links with.
@@ -21,13 +21,17 @@ fn caller_module(folder: &tempfile::TempDir) -> PathBuf {
     library
 }
 
-#[test]
-fn in_a_call_of_another_module_wait_acts_as_0_and_unlock_hands_over() {
+/// A server that has that module as well, started with `args`; and the folder where it is.
+fn start(args: &str) -> (tempfile::TempDir, Server) {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let module = caller_module(&folder);
-    let server = Server::builder()
-        .config(&format!("loadmodule {}", module.display()))
-        .start();
+    let line = format!("loadmodule {} {args}", module.display());
+    (folder, Server::builder().config(&line).start())
+}
+
+#[test]
+fn in_a_call_of_another_module_wait_acts_as_0_and_unlock_hands_over() {
+    let (_folder, server) = start("");
     let mut redis = server.client();
     lock(&mut redis, "APP.LOCK k holder EX 100");
     let refused = lock(&mut redis, "TEST.CALL APP.LOCK k other EX 1 WAIT 10000");
@@ -41,11 +45,7 @@ fn in_a_call_of_another_module_wait_acts_as_0_and_unlock_hands_over() {
 
 #[test]
 fn errors_reach_the_other_module_as_errors() {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let module = caller_module(&folder);
-    let server = Server::builder()
-        .config(&format!("loadmodule {}", module.display()))
-        .start();
+    let (_folder, server) = start("");
     let mut redis = server.client();
     let reply = redis.run("TEST.CALL APP.LOCK k t EX 0");
     assert_eq!(
@@ -63,16 +63,10 @@ fn errors_reach_the_other_module_as_errors() {
 
 #[test]
 fn a_waiter_that_is_killed_by_the_event_of_its_hold_does_not_give_it_to_the_wrong_one() {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let module = caller_module(&folder);
-    let server = Server::builder()
-        .config(&format!("loadmodule {}", module.display()))
-        .start();
+    let (_folder, server) = start("");
     let mut redis = server.client();
     lock(&mut redis, "APP.LOCK k holder EX 100");
-    let mut chosen = server.client();
-    let chosen_id = id(&mut chosen);
-    stand_in_line(&server, &mut chosen, "APP.LOCK k chosen EX 100 WAIT 10000");
+    let (mut chosen, chosen_id) = known_waiter(&server, "APP.LOCK k chosen EX 100 WAIT 10000");
     let mut next = waiter(&server, "APP.LOCK k next EX 100 WAIT 10000");
     let mut last = waiter(&server, "APP.LOCK k last EX 100 WAIT 10000");
     redis.run(&format!("TEST.AT k CLIENT KILL ID {chosen_id}"));
@@ -89,11 +83,7 @@ fn a_waiter_that_is_killed_by_the_event_of_its_hold_does_not_give_it_to_the_wron
 
 #[test]
 fn a_lock_that_is_deleted_by_the_event_of_another_goes_to_its_line() {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let module = caller_module(&folder);
-    let server = Server::builder()
-        .config(&format!("loadmodule {}", module.display()))
-        .start();
+    let (_folder, server) = start("");
     let mut redis = server.client();
     for key in ["k", "other"] {
         lock(&mut redis, &format!("APP.LOCK {key} holder EX 100"));
@@ -109,12 +99,8 @@ fn a_lock_that_is_deleted_by_the_event_of_another_goes_to_its_line() {
 /// As with the C library musl, which never takes a library out of memory.
 #[test]
 fn a_library_that_stays_in_memory_can_be_loaded_again() {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let module = caller_module(&folder);
     let library = module_path().display();
-    let server = Server::builder()
-        .config(&format!("loadmodule {} {library}", module.display()))
-        .start();
+    let (_folder, server) = start(&library.to_string());
     let mut redis = server.client();
     for _ in 0..3 {
         lock(&mut redis, "APP.LOCK k holder EX 100");

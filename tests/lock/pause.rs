@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::caller::{Outcome, counter, fence, lock, nobody_waits, waiter};
+use crate::caller::{Outcome, counter, fence, known_waiter, lock, nobody_waits, waiter};
 use crate::support::{Client, Server, eventually, info, stretched, stretched_ms, words};
 
 /// Ten clients in line, each with a lifetime of 5 ms.
@@ -77,9 +77,7 @@ fn a_client_gone_during_a_pause_is_passed_over_after_it() {
     let server = Server::builder().appendonly().start();
     let mut redis = server.client();
     lock(&mut redis, "APP.LOCK k holder EX 100");
-    let mut chosen = server.client();
-    let chosen_id = crate::caller::id(&mut chosen);
-    crate::caller::stand_in_line(&server, &mut chosen, "APP.LOCK k chosen EX 100 WAIT 10000");
+    let (_chosen, chosen_id) = known_waiter(&server, "APP.LOCK k chosen EX 100 WAIT 10000");
     let mut next = waiter(&server, "APP.LOCK k next EX 100 WAIT 10000");
     // The lock is the dead client's when the pause begins, and taking it back is a write.
     redis.pipeline(&[

@@ -1,7 +1,7 @@
 //! What replicas and the AOF get: core commands with absolute values, in the order of their causes.
 
-use crate::caller::{fence, id, lock, stand_in_line, waiter};
-use crate::support::{Client, ReplicationStream, Server, Stop, dataset, eventually, words};
+use crate::caller::{eventually_free, fence, known_waiter, lock, waiter};
+use crate::support::{Client, ReplicationStream, Server, Stop, dataset, words};
 
 /// What was propagated, without the brackets of transactions, each command in one line. UNLINK is
 /// how some servers propagate an expiry.
@@ -120,9 +120,7 @@ fn a_lock_that_is_passed_on_is_replicated_twice_or_deleted() {
     let mut redis = server.client();
     for somebody_else in [true, false] {
         lock(&mut redis, "APP.LOCK k holder EX 1000");
-        let mut chosen = server.client();
-        let chosen_id = id(&mut chosen);
-        stand_in_line(&server, &mut chosen, "APP.LOCK k chosen EX 1000 WAIT 10000");
+        let (_chosen, chosen_id) = known_waiter(&server, "APP.LOCK k chosen EX 1000 WAIT 10000");
         let mut next = somebody_else.then(|| waiter(&server, "APP.LOCK k next EX 1000 WAIT 10000"));
         taken(&mut stream, &mut redis);
         redis.pipeline(&[
@@ -135,9 +133,7 @@ fn a_lock_that_is_passed_on_is_replicated_twice_or_deleted() {
                 set(&mut redis, fence, "next")
             }
             None => {
-                eventually("the lock is free again", || {
-                    redis.run("EXISTS k").int() == 0
-                });
+                eventually_free(&mut redis);
                 "DEL k".to_owned()
             }
         };

@@ -1,15 +1,9 @@
 //! A change looks like a core change; a call that changes nothing leaves no trace.
 
 use crate::caller::lock;
-use crate::support::{Client, KeyspaceEvents, Protocol, Server};
-
-fn names(events: &mut KeyspaceEvents, client: &mut Client) -> Vec<String> {
-    events
-        .take(client)
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect()
-}
+use crate::support::{
+    Client, KeyspaceEvents, Protocol, Server, invalidated, rdb_changes, watch_survives,
+};
 
 /// Calls that change nothing while another token holds `k`.
 const IDLE: [&str; 5] = [
@@ -34,26 +28,24 @@ fn keyspace_events_are_those_of_the_core_commands() {
         ("APP.LOCK.EXTEND k a EX 30", &[]),
     ] {
         redis.run(line);
-        assert_eq!(names(&mut events, &mut redis), expected, "{line}");
+        assert_eq!(events.take_of(&mut redis, "k"), expected, "{line}");
     }
     lock(&mut redis, "APP.LOCK k a EX 10");
     events.take(&mut redis);
     for line in IDLE {
         redis.run(line);
-        assert!(names(&mut events, &mut redis).is_empty(), "{line}");
+        assert!(events.take_of(&mut redis, "k").is_empty(), "{line}");
     }
 }
 
 #[test]
 fn watch_sees_changes_and_nothing_else() {
     let server = Server::start();
-    let (mut redis, mut watcher) = (server.client(), server.client());
-    let mut aborted = |redis: &mut Client, line: &str| {
-        watcher.run("WATCH k").ok();
-        redis.run(line);
-        watcher.run("MULTI").ok();
-        watcher.run("PING");
-        watcher.run("EXEC").is_nil()
+    let mut redis = server.client();
+    let aborted = |redis: &mut Client, line: &str| {
+        !watch_survives(&server, "k", || {
+            redis.run(line);
+        })
     };
     assert!(aborted(&mut redis, "APP.LOCK k a EX 10"));
     for line in IDLE {
@@ -71,41 +63,29 @@ fn tracking_clients_are_told_of_changes_and_nothing_else() {
     let mut redis = server.client();
     let mut reader = server.client_in(Protocol::RESP3);
     reader.run("CLIENT TRACKING ON").ok();
-    let mut is_told = |redis: &mut Client, line: &str| {
+    let mut told = |redis: &mut Client, line: &str| {
         reader.run("GET k");
-        reader.run("GET mark");
         redis.run(line);
-        // The next thing to be told of is this, or `line` was not silent.
-        redis.run("SET mark x").ok();
-        let told = |push: &crate::support::Reply| push.items()[1].items()[0].text();
-        let first = told(&reader.next_push());
-        if first == "k" {
-            assert_eq!(told(&reader.next_push()), "mark");
-        }
-        first == "k"
+        invalidated(&mut reader, redis)
     };
-    assert!(is_told(&mut redis, "APP.LOCK k a EX 10"));
+    assert_eq!(told(&mut redis, "APP.LOCK k a EX 10"), [b"k"]);
     for line in IDLE {
-        assert!(!is_told(&mut redis, line), "{line}");
+        assert!(told(&mut redis, line).is_empty(), "{line}");
     }
-    assert!(is_told(&mut redis, "APP.LOCK.EXTEND k a EX 20"));
-    assert!(is_told(&mut redis, "APP.UNLOCK k a"));
+    assert_eq!(told(&mut redis, "APP.LOCK.EXTEND k a EX 20"), [b"k"]);
+    assert_eq!(told(&mut redis, "APP.UNLOCK k a"), [b"k"]);
 }
 
 #[test]
 fn the_change_counter_counts_changes() {
     let server = Server::start();
     let mut redis = server.client();
-    let changes = |redis: &mut Client| -> i64 {
-        let persistence = crate::support::info(redis, "persistence");
-        persistence["rdb_changes_since_last_save"].parse().unwrap()
-    };
-    let before = changes(&mut redis);
+    let before = rdb_changes(&mut redis);
     lock(&mut redis, "APP.LOCK k a EX 10");
-    let after = changes(&mut redis);
+    let after = rdb_changes(&mut redis);
     assert!(after > before);
     for line in IDLE {
         redis.run(line);
     }
-    assert_eq!(changes(&mut redis), after);
+    assert_eq!(rdb_changes(&mut redis), after);
 }

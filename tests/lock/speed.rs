@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::caller::{fence, lock, long, stand_in_line};
-use crate::support::{Client, Server, words};
+use crate::caller::{fence, lock, stand_in_line};
+use crate::support::{Client, Server, is_long, now_ms, words};
 
 const PROMISED: Duration = Duration::from_millis(10);
 
@@ -47,7 +47,7 @@ impl Drop for Load {
 }
 
 fn rounds() -> usize {
-    if long() { 300 } else { 40 }
+    if is_long() { 300 } else { 40 }
 }
 
 #[track_caller]
@@ -85,7 +85,7 @@ fn after_expiry(server: &Server) -> Vec<Duration> {
             let end = redis.run("PEXPIRETIME k").int();
             stand_in_line(server, &mut next, "APP.LOCK k next EX 100 WAIT 60000");
             fence(&mut next);
-            let late = crate::caller::now_ms() - end;
+            let late = now_ms() - end;
             redis.run("APP.UNLOCK k next").int();
             Duration::from_millis(u64::try_from(late).expect("not before the expiry"))
         })

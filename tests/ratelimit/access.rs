@@ -1,23 +1,7 @@
 //! Who may call what: ACL key patterns, commands, categories.
 
 use crate::caller::decide;
-use crate::support::{Client, Reply, Server, server_has};
-
-/// A connection of a new user `name` with these ACL rules.
-fn user(server: &Server, name: &str, rules: &str) -> Client {
-    let mut admin = server.client();
-    admin
-        .run(&format!("ACL SETUSER {name} on nopass {rules}"))
-        .ok();
-    let mut client = server.client();
-    client.run(&format!("AUTH {name} any")).ok();
-    client
-}
-
-#[track_caller]
-fn assert_denied(reply: &Reply) {
-    assert!(reply.error().starts_with("NOPERM"), "{reply:?}");
-}
+use crate::support::{Server, assert_denied, takes_categories, user};
 
 #[test]
 fn a_reader_of_the_key_may_peek_and_not_charge() {
@@ -67,8 +51,7 @@ fn commands_are_granted_one_by_one() {
 #[test]
 fn categories_grant_what_they_say() {
     let server = Server::start();
-    // Servers take categories from modules since they have WAITAOF (7.2).
-    if !server_has(&mut server.client(), "WAITAOF") {
+    if !takes_categories(&mut server.client()) {
         return;
     }
     let mut reader = user(&server, "reader", "-@all +@read ~*");

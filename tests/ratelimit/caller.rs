@@ -1,6 +1,6 @@
 //! A limiter's caller: commands by algorithm, replies by name.
 
-use crate::support::{Client, Reply, words};
+use crate::support::{Client, Reply};
 
 pub const ALGORITHMS: [&str; 4] = ["SLIDING", "FIXED", "EXACT", "GCRA"];
 
@@ -54,29 +54,6 @@ impl Decision {
 #[track_caller]
 pub fn decide(redis: &mut Client, line: &str) -> Decision {
     Decision::of(&redis.run(line))
-}
-
-/// A reply and two readings of the server's clock around it (Unix milliseconds): the instant that
-/// the command read lies between them, so spans can be checked without any tolerance.
-pub struct Timed {
-    pub reply: Reply,
-    pub not_before: i64,
-    pub not_after: i64,
-}
-
-#[track_caller]
-pub fn timed(redis: &mut Client, line: &str) -> Timed {
-    let replies = redis.pipeline(&[words("TIME"), words(line), words("TIME")]);
-    Timed {
-        reply: replies[1].clone(),
-        not_before: unix_ms(&replies[0]),
-        not_after: unix_ms(&replies[2]),
-    }
-}
-
-fn unix_ms(time: &Reply) -> i64 {
-    let part = |index: usize| time.items()[index].text().parse::<i64>().expect("a number");
-    part(0) * 1000 + part(1) / 1000
 }
 
 /// The serialized value at `key`, which names type, encoding and every byte (nil for no key).

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::caller::{decide, dump};
 use crate::support::{
-    Client, Protocol, ReplicationStream, Server, command_docs, command_info, info, module_path,
-    modules, server_has,
+    Client, Protocol, ReplicationStream, Server, command_docs, command_info, info, key_and_flags,
+    module_path, modules, server_has, set,
 };
 
 const ON: &str = "appkit.cl-throttle yes";
@@ -192,13 +192,8 @@ fn it_is_described_like_every_command() {
     assert_eq!((command.arity, command.keys), (-5, [1, 1, 1]));
     assert!(command.flags.contains("write") && command.flags.contains("fast"));
     assert!(!command.flags.contains("denyoom"));
-    let keys = redis.run("COMMAND GETKEYSANDFLAGS CL.THROTTLE k 2 1 3600");
-    let flags: Vec<String> = keys.items()[0].items()[1]
-        .items()
-        .iter()
-        .map(|flag| flag.text())
-        .collect();
-    assert_eq!(flags, ["RW", "access", "update"]);
+    let (_, flags) = key_and_flags(&mut redis, "CL.THROTTLE k 2 1 3600");
+    assert_eq!(flags, set("RW access update"));
     let docs = command_docs(&mut redis, "cl.throttle");
     let names: Vec<&str> = docs
         .arguments

@@ -2,7 +2,10 @@
 //! databases, any bytes, a copied or renamed key, a cluster.
 
 use crate::caller::{ALGORITHMS, Decision, decide};
-use crate::support::{Client, Protocol, Server, eventually, info, words};
+use crate::support::{
+    Client, Protocol, Server, cluster_of_one, eventually, give_up_slot_of, in_read_only_code, info,
+    words,
+};
 
 #[test]
 fn transactions_charge_each_call_in_order() {
@@ -76,24 +79,8 @@ fn read_only_scripts_and_functions_may_peek_and_not_charge() {
         ("APP.RATELIMIT", false),
         ("APP.RATELIMIT.REFUND", false),
     ] {
-        let mut eval = redis::cmd("EVAL_RO");
-        eval.arg(format!(
-            "return redis.call('{command}', KEYS[1], 5, 'EX', 60)"
-        ))
-        .arg(1)
-        .arg("k");
-        let reply = redis.call(&eval);
-        assert_eq!(reply.is_error(), !allowed, "EVAL_RO {command}: {reply:?}");
-
-        let mut load = redis::cmd("FUNCTION");
-        load.arg("LOAD").arg("REPLACE").arg(format!(
-            "#!lua name=lib\nredis.register_function{{function_name='f', flags={{'no-writes'}}, \
-             callback=function(keys) return redis.call('{command}', keys[1], 5, 'EX', 60) end}}"
-        ));
-        redis.call(&load).bytes();
-        for call in ["FCALL f 1 k", "FCALL_RO f 1 k"] {
-            let reply = redis.run(call);
-            assert_eq!(reply.is_error(), !allowed, "{call} {command}: {reply:?}");
+        for (code, reply) in in_read_only_code(&mut redis, &format!("{command} k 5 EX 60")) {
+            assert_eq!(reply.is_error(), !allowed, "{code} {command}: {reply:?}");
         }
     }
     assert_eq!(redis.run("EXISTS k").int(), 0);
@@ -174,21 +161,10 @@ fn a_copied_moved_or_restored_limiter_goes_on_counting() {
 
 #[test]
 fn a_cluster_serves_its_slots_and_no_others() {
-    let server = Server::builder().cluster().start();
+    let server = cluster_of_one();
     let mut redis = server.client();
-    redis.run("CLUSTER ADDSLOTSRANGE 0 16383").ok();
-    eventually("the cluster is up", || {
-        redis.run("CLUSTER INFO").text().contains("state:ok")
-    });
     assert!(decide(&mut redis, "APP.RATELIMIT {user1}:login 5 EX 60").allowed);
-    let slot = redis.run("CLUSTER KEYSLOT {user2}").int();
-    redis
-        .run("CONFIG SET cluster-require-full-coverage no")
-        .ok();
-    redis.run(&format!("CLUSTER DELSLOTS {slot}")).ok();
-    eventually("the rest of the cluster is up", || {
-        redis.run("CLUSTER INFO").text().contains("state:ok")
-    });
+    give_up_slot_of(&mut redis, "{user2}");
     for command in crate::caller::COMMANDS {
         let reply = redis.run(&format!("{command} {{user2}}:login 5 EX 60"));
         assert!(reply.error().starts_with("CLUSTERDOWN "), "{reply:?}");

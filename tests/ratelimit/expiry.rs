@@ -1,7 +1,7 @@
 //! Every key made here expires, when there is nothing left to remember.
 
-use crate::caller::{ALGORITHMS, Decision, decide, timed};
-use crate::support::{Client, Server, eventually, words};
+use crate::caller::{ALGORITHMS, Decision, decide};
+use crate::support::{Client, Server, eventually, timed, words};
 
 fn expires_at(redis: &mut Client, key: &str) -> i64 {
     redis.run(&format!("PEXPIRETIME {key}")).int()

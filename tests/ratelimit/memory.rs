@@ -1,16 +1,7 @@
 //! At full memory, and how much memory a limiter takes.
 
 use crate::caller::{ALGORITHMS, decide};
-use crate::support::{Client, ReplicationStream, Server, eventually, info, words};
-
-const OOM: &str = "OOM command not allowed when used memory > 'maxmemory'.";
-
-fn fill_memory(redis: &mut Client) {
-    redis
-        .run("CONFIG SET maxmemory 1 maxmemory-policy noeviction")
-        .ok();
-    assert_eq!(redis.run("SET probe 1").error(), OOM);
-}
+use crate::support::{OOM, ReplicationStream, Server, eventually, fill_memory, left_behind, words};
 
 #[test]
 fn at_full_memory_only_a_new_limiter_is_refused() {
@@ -177,15 +168,6 @@ fn calls_leave_no_memory_behind() {
         }
     }
     redis.run("SET foreign a-string-that-is-not-a-limiter").ok();
-    let mut used_after = |rounds: usize| {
-        for _ in 0..rounds {
-            redis.pipeline(&round);
-        }
-        info(&mut redis, "memory")["used_memory"]
-            .parse::<i64>()
-            .unwrap()
-    };
-    let before = used_after(100);
-    let after = used_after(30_000 / round.len());
-    assert!(after - before < 128 << 10, "{} bytes more", after - before);
+    let left = left_behind(&mut redis, &round, 30_000);
+    assert!(left < 128 << 10, "{left} bytes more");
 }

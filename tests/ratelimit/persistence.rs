@@ -1,7 +1,7 @@
 //! Limiters over restarts, on servers that have the module and on servers that do not.
 
 use crate::caller::{ALGORITHMS, decide};
-use crate::support::{Builder, Client, Server, Stop, dataset, eventually, info};
+use crate::support::{Client, Server, Source, assert_survives, dataset};
 
 /// Limiters of each algorithm with several rules; one of them refunded, one emptied.
 fn populate(redis: &mut Client) {
@@ -23,67 +23,44 @@ fn populate(redis: &mut Client) {
     }
 }
 
+/// A call at the limiter of this algorithm that was charged alone.
+fn call(command: &str, algorithm: &str) -> String {
+    format!("{command} {algorithm}:a 10 EX 3600 50 EX 7200 ALGO {algorithm}")
+}
+
 fn assert_goes_on_counting(redis: &mut Client) {
     for algorithm in ALGORITHMS {
-        let call = format!("APP.RATELIMIT {algorithm}:a 10 EX 3600 50 EX 7200 ALGO {algorithm}");
-        assert_eq!(decide(redis, &call).remaining, 3, "{algorithm}");
+        let charged = decide(redis, &call("APP.RATELIMIT", algorithm));
+        assert_eq!(charged.remaining, 3, "{algorithm}");
     }
 }
 
-fn assert_survives(mut server: Server, stop: Stop, prepare: impl Fn(&mut Client)) {
-    populate(&mut server.client());
-    prepare(&mut server.client());
-    let before = dataset(&mut server.client());
-    assert_eq!(before.expires_at.len(), 8);
-    assert!(
-        before.expires_at.values().all(|at| *at > 0),
-        "every key expires: {before:?}"
-    );
-    server.restart(stop);
-    assert_eq!(dataset(&mut server.client()), before, "with the module");
-    server.restart_with(stop, Builder::without_module);
-    assert_eq!(dataset(&mut server.client()), before, "without the module");
-    server.restart_with(stop, Builder::with_module);
-    assert_eq!(
-        dataset(&mut server.client()),
-        before,
-        "with the module again"
-    );
+/// The limiters of [`populate`] come back from `source` and go on counting.
+fn assert_limiters_survive(source: Source) {
+    let server = assert_survives(source, 8, populate, |redis| {
+        ALGORITHMS.map(|algorithm| decide(redis, &call("APP.RATELIMIT.PEEK", algorithm)).remaining)
+    });
     assert_goes_on_counting(&mut server.client());
 }
 
 #[test]
 fn limiters_survive_a_restart_from_rdb() {
-    assert_survives(Server::start(), Stop::Save, |_| {});
+    assert_limiters_survive(Source::Rdb);
 }
 
 #[test]
 fn limiters_survive_a_restart_from_aof() {
-    assert_survives(Server::builder().appendonly().start(), Stop::NoSave, |_| {});
+    assert_limiters_survive(Source::Aof);
 }
 
 #[test]
 fn limiters_survive_a_crash_with_aof() {
-    let server = Server::builder()
-        .appendonly()
-        .config("appendfsync always")
-        .start();
-    assert_survives(server, Stop::Kill, |_| {});
+    assert_limiters_survive(Source::AofOfKilled);
 }
 
 #[test]
 fn limiters_survive_a_rewritten_aof_of_plain_commands() {
-    let server = Server::builder()
-        .appendonly()
-        .config("aof-use-rdb-preamble no")
-        .start();
-    assert_survives(server, Stop::NoSave, |redis| {
-        redis.run("BGREWRITEAOF");
-        eventually("the AOF is rewritten", || {
-            let state = info(redis, "persistence");
-            state["aof_rewrite_in_progress"] == "0" && state["aof_rewrite_scheduled"] == "0"
-        });
-    });
+    assert_limiters_survive(Source::PlainAof);
 }
 
 #[test]

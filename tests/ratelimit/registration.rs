@@ -1,36 +1,22 @@
 //! What the server knows of the commands: keys, flags, documentation.
 
-use std::collections::BTreeSet;
-
 use crate::caller::COMMANDS;
-use crate::support::{Argument, Reply, Server, command_docs, command_info, server_has};
-
-fn set(words: &[&str]) -> BTreeSet<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
-}
+use crate::support::{
+    Reply, Server, command_docs, command_info, key_and_flags, set, syntax, takes_categories,
+};
 
 #[test]
 fn keys_and_their_access_are_exact() {
     let server = Server::start();
     let mut redis = server.client();
     for (command, flags) in [
-        ("APP.RATELIMIT", &["RW", "access", "update"]),
-        ("APP.RATELIMIT.PEEK", &["RO", "access", ""]),
-        ("APP.RATELIMIT.REFUND", &["RW", "access", "update"]),
+        ("APP.RATELIMIT", "RW access update"),
+        ("APP.RATELIMIT.PEEK", "RO access"),
+        ("APP.RATELIMIT.REFUND", "RW access update"),
     ] {
         let call = format!("{command} the-key 10 EX 60 20 EX 3600 COST 3");
-        let reply = redis.run(&format!("COMMAND GETKEYSANDFLAGS {call}"));
-        let [Reply::Array(entry)] = reply.items() else {
-            panic!("expected one key: {reply:?}");
-        };
-        assert_eq!(entry[0].bytes(), b"the-key");
-        let got: BTreeSet<String> = entry[1].items().iter().map(Reply::text).collect();
-        let expected = flags.iter().filter(|flag| !flag.is_empty());
-        assert_eq!(
-            got,
-            expected.map(|flag| (*flag).to_owned()).collect(),
-            "{command}"
-        );
+        let expected = ("the-key".to_owned(), set(flags));
+        assert_eq!(key_and_flags(&mut redis, &call), expected, "{command}");
         let keys = redis.run(&format!("COMMAND GETKEYS {call}"));
         assert_eq!(keys.items(), [Reply::Bulk(b"the-key".to_vec())]);
     }
@@ -40,7 +26,7 @@ fn keys_and_their_access_are_exact() {
 fn command_info_says_one_key_arity_and_flags() {
     let server = Server::start();
     let mut redis = server.client();
-    let has_categories = server_has(&mut redis, "WAITAOF");
+    let has_categories = takes_categories(&mut redis);
     for command in COMMANDS {
         let command_info = command_info(&mut redis, command);
         let access = if command.ends_with("PEEK") {
@@ -57,7 +43,7 @@ fn command_info_says_one_key_arity_and_flags() {
         flags.remove("module");
         assert_eq!(
             flags,
-            set(&[access, "fast"]),
+            set(&format!("{access} fast")),
             "{command}: no movablekeys, no denyoom"
         );
         if has_categories {
@@ -68,37 +54,11 @@ fn command_info_says_one_key_arity_and_flags() {
             };
             assert_eq!(
                 command_info.categories,
-                set(&[category, "@fast"]),
+                set(&format!("{category} @fast")),
                 "{command}"
             );
         }
     }
-}
-
-/// The arguments as a syntax line, in the way of redis-cli's hints.
-fn syntax(arguments: &[Argument], separator: &str) -> String {
-    let one = |argument: &Argument| {
-        let value = match argument.kind.as_str() {
-            "pure-token" => String::new(),
-            "oneof" => syntax(&argument.arguments, "|"),
-            "block" => syntax(&argument.arguments, " "),
-            _ => argument.name.clone(),
-        };
-        let mut text = format!("{} {value}", argument.token).trim().to_owned();
-        if argument.flags.contains("multiple") {
-            text = format!("{text} [{text} ...]");
-        }
-        if argument.flags.contains("optional") {
-            format!("[{text}]")
-        } else {
-            text
-        }
-    };
-    arguments
-        .iter()
-        .map(one)
-        .collect::<Vec<_>>()
-        .join(separator)
 }
 
 #[test]
@@ -110,7 +70,7 @@ fn command_docs_are_complete() {
         format!("key {rule} [{rule} ...] [ALGO SLIDING|FIXED|EXACT|GCRA] [COST cost] [FULL]");
     for command in COMMANDS {
         let docs = command_docs(&mut redis, command);
-        assert_eq!(syntax(&docs.arguments, " "), line, "{command}");
+        assert_eq!(syntax(&docs.arguments), line, "{command}");
         assert_eq!(docs.arguments[0].kind, "key", "{command}");
         assert_eq!(
             (docs.group.as_str(), docs.since.as_str()),

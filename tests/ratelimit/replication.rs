@@ -1,28 +1,10 @@
 //! What reaches replicas: core commands with absolute values, and nothing where nothing changed.
 
 use crate::caller::{ALGORITHMS, COMMANDS, decide};
-use crate::support::{Client, ReplicationStream, Server, dataset};
-
-type Command = Vec<Vec<u8>>;
-
-/// `SET key <what is there> PXAT <its expiry>`.
-#[track_caller]
-fn set_of(redis: &mut Client, key: &[u8]) -> Command {
-    let state = redis.call(redis::cmd("GET").arg(key));
-    let at = redis.call(redis::cmd("PEXPIRETIME").arg(key)).int();
-    assert!(at > 0);
-    vec![
-        b"SET".to_vec(),
-        key.to_vec(),
-        state.bytes().to_vec(),
-        b"PXAT".to_vec(),
-        at.to_string().into_bytes(),
-    ]
-}
-
-fn del_of(key: &[u8]) -> Command {
-    vec![b"DEL".to_vec(), key.to_vec()]
-}
+use crate::support::{
+    Client, ReplicationStream, Server, assert_replicas_follow, assert_same_data, del_of, set_of,
+    transaction,
+};
 
 #[test]
 fn a_change_is_one_core_command_and_a_refusal_none() {
@@ -102,13 +84,8 @@ fn a_transaction_is_replicated_as_one() {
     redis.run("APP.RATELIMIT a 1 EX 3600");
     redis.run("APP.RATELIMIT b 1 EX 3600");
     redis.run("EXEC").items();
-    let expected = [
-        vec![b"MULTI".to_vec()],
-        set_of(&mut redis, b"a"),
-        set_of(&mut redis, b"b"),
-        vec![b"EXEC".to_vec()],
-    ];
-    assert_eq!(stream.take(&mut redis), expected);
+    let expected = vec![set_of(&mut redis, b"a"), set_of(&mut redis, b"b")];
+    assert_eq!(stream.take(&mut redis), transaction(expected));
     redis.run("MULTI").ok();
     redis.run("APP.RATELIMIT a 1 EX 3600");
     redis.run("APP.RATELIMIT.PEEK a 1 EX 3600");
@@ -145,25 +122,12 @@ fn populate(redis: &mut Client) {
 #[test]
 fn a_replica_equals_its_primary_with_and_without_the_module() {
     let primary = Server::start();
-    for replica in [Server::builder(), Server::builder().without_module()] {
-        primary.client().run("FLUSHALL").ok();
-        let early = replica.replica_of(&primary).start();
-        populate(&mut primary.client());
-        early.catch_up_with(&primary);
-        let expected = dataset(&mut primary.client());
-        assert_eq!(expected.expires_at.len(), 36);
-        assert_eq!(dataset(&mut early.client()), expected, "by the stream");
-    }
+    assert_replicas_follow(&primary, 36, populate);
     let late = Server::builder()
         .without_module()
         .replica_of(&primary)
         .start();
-    late.catch_up_with(&primary);
-    assert_eq!(
-        dataset(&mut late.client()),
-        dataset(&mut primary.client()),
-        "by full sync"
-    );
+    assert_same_data(&late, &primary, "by full sync");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What is charged and refused, and how several rules act together.
 
 use crate::caller::{ALGORITHMS, Decision, decide};
-use crate::support::{Client, Server};
+use crate::support::{Client, Reply, Server};
 
 #[test]
 fn counts_down_then_refuses_and_the_refused_call_costs_nothing() {
@@ -83,6 +83,14 @@ fn peek_decides_and_charges_nothing() {
     }
 }
 
+/// What is left by each rule, from a reply with FULL.
+#[track_caller]
+fn left(full: &Reply) -> Vec<i64> {
+    let rules = full.field("rules").expect("the rules");
+    let left = |rule: &Reply| rule.field("remaining").expect("what is left").int();
+    rules.items().iter().map(left).collect()
+}
+
 #[test]
 fn rules_are_charged_all_or_none_and_the_binding_one_is_told() {
     let server = Server::start();
@@ -101,14 +109,7 @@ fn rules_are_charged_all_or_none_and_the_binding_one_is_told() {
         let refused = decide(&mut redis, &format!("APP.RATELIMIT {rules}"));
         assert_eq!((refused.allowed, refused.rule), (false, 1), "{algorithm}");
         let full = redis.run(&format!("APP.RATELIMIT.PEEK {rules} FULL"));
-        let left: Vec<i64> = full
-            .field("rules")
-            .unwrap()
-            .items()
-            .iter()
-            .map(|rule| rule.field("remaining").unwrap().int())
-            .collect();
-        assert_eq!(left, [98, 0], "{algorithm}");
+        assert_eq!(left(&full), [98, 0], "{algorithm}");
     }
 }
 
@@ -149,14 +150,7 @@ fn eight_rules_work_and_keep_their_order() {
         let reply = redis.run(&format!(
             "APP.RATELIMIT {algorithm}{rules} ALGO {algorithm} FULL"
         ));
-        let left: Vec<i64> = reply
-            .field("rules")
-            .unwrap()
-            .items()
-            .iter()
-            .map(|rule| rule.field("remaining").unwrap().int())
-            .collect();
-        assert_eq!(left, [9, 19, 29, 39, 49, 59, 69, 79], "{algorithm}");
+        assert_eq!(left(&reply), [9, 19, 29, 39, 49, 59, 69, 79], "{algorithm}");
         assert_eq!(reply.field("rule").unwrap().int(), 0, "{algorithm}");
     }
 }
@@ -191,13 +185,7 @@ fn rules_are_matched_by_window_and_not_by_place() {
         let call = |rules: &str| format!("APP.RATELIMIT {algorithm} {rules} ALGO {algorithm} FULL");
         redis.run(&call("10 EX 3600 20 EX 7200"));
         let swapped = redis.run(&call("20 EX 7200 10 PX 3600000"));
-        let rules = swapped.field("rules").unwrap();
-        let left: Vec<i64> = rules
-            .items()
-            .iter()
-            .map(|rule| rule.field("remaining").unwrap().int())
-            .collect();
-        assert_eq!(left, [18, 8], "{algorithm}");
+        assert_eq!(left(&swapped), [18, 8], "{algorithm}");
     }
 }
 

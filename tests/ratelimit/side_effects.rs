@@ -2,7 +2,9 @@
 //! counter. A change looks like a change by the core; what changes nothing is not noticed.
 
 use crate::caller::{ALGORITHMS, decide};
-use crate::support::{Client, KeyspaceEvents, Protocol, Reply, Server, info};
+use crate::support::{
+    self, Client, KeyspaceEvents, Protocol, Server, invalidated, monitored, rdb_changes,
+};
 
 /// Calls that change nothing where `k` is a limiter of 2 units an hour with none left.
 fn unchanging(algorithm: &str) -> [String; 5] {
@@ -26,11 +28,6 @@ fn exhaust(redis: &mut Client, algorithm: &str) {
     );
 }
 
-fn names(events: &[(String, Vec<u8>)]) -> Vec<&str> {
-    assert!(events.iter().all(|(_, key)| key == b"k"), "{events:?}");
-    events.iter().map(|(event, _)| event.as_str()).collect()
-}
-
 #[test]
 fn a_change_emits_the_events_of_the_core_and_nothing_else_does() {
     let server = Server::start();
@@ -42,7 +39,7 @@ fn a_change_emits_the_events_of_the_core_and_nothing_else_does() {
         for _ in 0..2 {
             decide(&mut redis, &format!("APP.RATELIMIT {rules}"));
             assert_eq!(
-                names(&events.take(&mut redis)),
+                events.take_of(&mut redis, "k"),
                 ["set", "expire"],
                 "{algorithm}: charge"
             );
@@ -53,13 +50,13 @@ fn a_change_emits_the_events_of_the_core_and_nothing_else_does() {
         }
         decide(&mut redis, &format!("APP.RATELIMIT.REFUND {rules}"));
         assert_eq!(
-            names(&events.take(&mut redis)),
+            events.take_of(&mut redis, "k"),
             ["set", "expire"],
             "{algorithm}: refund"
         );
         decide(&mut redis, &format!("APP.RATELIMIT.REFUND {rules}"));
         assert_eq!(
-            names(&events.take(&mut redis)),
+            events.take_of(&mut redis, "k"),
             ["del"],
             "{algorithm}: last refund"
         );
@@ -73,12 +70,9 @@ fn a_change_emits_the_events_of_the_core_and_nothing_else_does() {
 
 /// Whether a transaction that watches `k` still goes through after `line` by another client.
 fn watch_survives(server: &Server, line: &str) -> bool {
-    let mut watcher = server.client();
-    watcher.run("WATCH k").ok();
-    decide(&mut server.client(), line);
-    watcher.run("MULTI").ok();
-    watcher.run("PING");
-    !watcher.run("EXEC").is_nil()
+    support::watch_survives(server, "k", || {
+        decide(&mut server.client(), line);
+    })
 }
 
 #[test]
@@ -109,23 +103,6 @@ fn watch_breaks_by_a_change_and_by_nothing_else() {
             "{refund_of_nothing}"
         );
         assert!(!watch_survives(&server, &charge), "the first charge");
-    }
-}
-
-/// The keys whose invalidation `cache` got until now; a change of `fence` marks the end.
-fn invalidated(cache: &mut Client, redis: &mut Client) -> Vec<Vec<u8>> {
-    cache.run("GET fence");
-    redis.run("INCR fence").int();
-    let mut keys = Vec::new();
-    loop {
-        let push = cache.next_push();
-        assert_eq!(push.items()[0].text(), "invalidate");
-        for key in push.items()[1].items() {
-            match key.bytes() {
-                b"fence" => return keys,
-                key => keys.push(key.to_vec()),
-            }
-        }
     }
 }
 
@@ -172,37 +149,31 @@ fn client_side_caches_are_invalidated_by_a_change_alone() {
 fn the_rdb_change_counter_counts_changes_alone() {
     let server = Server::start();
     let mut redis = server.client();
-    let changes = |redis: &mut Client| {
-        let persistence = info(redis, "persistence");
-        persistence["rdb_changes_since_last_save"]
-            .parse::<i64>()
-            .unwrap()
-    };
     for algorithm in ALGORITHMS {
         exhaust(&mut redis, algorithm);
-        let before = changes(&mut redis);
+        let before = rdb_changes(&mut redis);
         for line in unchanging(algorithm) {
             decide(&mut redis, &line);
         }
-        assert_eq!(changes(&mut redis), before, "{algorithm}");
+        assert_eq!(rdb_changes(&mut redis), before, "{algorithm}");
         decide(
             &mut redis,
             &format!("APP.RATELIMIT.REFUND k 2 EX 3600 ALGO {algorithm}"),
         );
-        let after_refund = changes(&mut redis);
+        let after_refund = rdb_changes(&mut redis);
         assert!(after_refund > before, "{algorithm}: refund");
         decide(
             &mut redis,
             &format!("APP.RATELIMIT k 2 EX 3600 ALGO {algorithm}"),
         );
-        let after_charge = changes(&mut redis);
+        let after_charge = rdb_changes(&mut redis);
         assert!(after_charge > after_refund, "{algorithm}: charge");
         decide(
             &mut redis,
             &format!("APP.RATELIMIT.REFUND k 2 EX 3600 ALGO {algorithm} COST 2"),
         );
         assert!(
-            changes(&mut redis) > after_charge,
+            rdb_changes(&mut redis) > after_charge,
             "{algorithm}: emptying refund"
         );
     }
@@ -211,21 +182,9 @@ fn the_rdb_change_counter_counts_changes_alone() {
 #[test]
 fn monitor_shows_the_call_and_not_what_it_writes() {
     let server = Server::start();
-    let mut monitor = server.client();
-    monitor.run("MONITOR").ok();
-    let mut redis = server.client();
-    decide(&mut redis, "APP.RATELIMIT k 2 EX 60");
-    redis.run("ECHO end");
-    let mut shown = Vec::new();
-    loop {
-        let Reply::Simple(line) = monitor.frame() else {
-            panic!("no line of MONITOR");
-        };
-        if line.ends_with("\"ECHO\" \"end\"") {
-            break;
-        }
-        shown.push(line);
-    }
+    let shown = monitored(&server, |redis| {
+        decide(redis, "APP.RATELIMIT k 2 EX 60");
+    });
     assert_eq!(shown.len(), 1, "{shown:?}");
     assert!(
         shown[0].ends_with("\"APP.RATELIMIT\" \"k\" \"2\" \"EX\" \"60\""),

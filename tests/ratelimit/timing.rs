@@ -1,8 +1,8 @@
 //! `retry_after_ms`, `reset_ms` and `next_ms` against the server's own clock. Every instant is
 //! known to lie between two readings of that clock, so nothing here is tolerated.
 
-use crate::caller::{ALGORITHMS, Decision, Timed, timed};
-use crate::support::{Client, Server, eventually};
+use crate::caller::{ALGORITHMS, Decision};
+use crate::support::{Client, Server, Timed, eventually, timed};
 
 /// An instant known to lie in `first..=last` (Unix milliseconds).
 #[derive(Clone, Copy, Debug)]

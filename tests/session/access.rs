@@ -1,34 +1,13 @@
 //! Who may call what: ACL key patterns, commands, categories.
 
 use crate::caller::{calls, create_named, id};
-use crate::support::{Client, Reply, Server, server_has};
-
-/// A connection of a new user `name` with these ACL rules.
-fn user(server: &Server, name: &str, rules: &str) -> Client {
-    let mut admin = server.client();
-    admin
-        .run(&format!("ACL SETUSER {name} on nopass {rules}"))
-        .ok();
-    let mut client = server.client();
-    client.run(&format!("AUTH {name} any")).ok();
-    client
-}
-
-fn denied(reply: &Reply) -> bool {
-    match reply {
-        Reply::Error(text) => {
-            assert!(text.starts_with("NOPERM"), "{text}");
-            true
-        }
-        _ => false,
-    }
-}
+use crate::support::{Server, is_denied, takes_categories, user};
 
 /// The commands that a user with `rules` may call, in the order of the tests' list.
 fn allowed(server: &Server, name: &str, rules: &str, key: &str) -> Vec<String> {
     let mut client = user(server, name, rules);
     let lines = calls(key, &id("x")).into_iter();
-    let allowed = lines.filter(|line| !denied(&client.run(line)));
+    let allowed = lines.filter(|line| !is_denied(&client.run(line), line));
     let name = |line: String| line.split(' ').next().unwrap().replace("APP.SESSION.", "");
     allowed.map(name).collect()
 }
@@ -83,8 +62,7 @@ fn commands_are_granted_one_by_one() {
 #[test]
 fn categories_grant_what_they_say() {
     let server = Server::start();
-    // Servers take categories from modules since they have WAITAOF (7.2).
-    if !server_has(&mut server.client(), "WAITAOF") {
+    if !takes_categories(&mut server.client()) {
         return;
     }
     for (category, commands) in [

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{Client, Reply, words};
+use crate::support::{Client, Reply};
 
 pub const COMMANDS: [&str; 8] = [
     "APP.SESSION.CREATE",
@@ -97,36 +97,6 @@ pub fn view(redis: &mut Client, key: &str, id: &str) -> View {
 pub fn list(redis: &mut Client, rest: &str) -> Vec<View> {
     let reply = redis.run(&format!("APP.SESSION.LIST {rest}"));
     reply.items().iter().map(View::of).collect()
-}
-
-/// A reply and two readings of the server's clock around it (Unix milliseconds): the instant that
-/// the command read lies between them, so times can be checked without any tolerance.
-pub struct Timed {
-    pub reply: Reply,
-    pub not_before: i64,
-    pub not_after: i64,
-}
-
-impl Timed {
-    /// Whether `time` is the instant of the call plus `span_ms`.
-    pub fn plus(&self, span_ms: i64) -> std::ops::RangeInclusive<i64> {
-        self.not_before + span_ms..=self.not_after + span_ms
-    }
-}
-
-#[track_caller]
-pub fn timed(redis: &mut Client, line: &str) -> Timed {
-    let replies = redis.pipeline(&[words("TIME"), words(line), words("TIME")]);
-    Timed {
-        reply: replies[1].clone(),
-        not_before: unix_ms(&replies[0]),
-        not_after: unix_ms(&replies[2]),
-    }
-}
-
-fn unix_ms(time: &Reply) -> i64 {
-    let part = |index: usize| time.items()[index].text().parse::<i64>().expect("a number");
-    part(0) * 1000 + part(1) / 1000
 }
 
 /// The fields of the hash at `key`.

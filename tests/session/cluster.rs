@@ -3,7 +3,7 @@
 use redis::cluster::{ClusterClient, ClusterConnection};
 
 use crate::caller::{calls, id};
-use crate::support::{Client, Server, eventually, words};
+use crate::support::{Client, Server, join, words};
 
 /// Slots of the first, the second and the third node.
 const SLOTS: [(u16, u16); 3] = [(0, 5460), (5461, 10922), (10923, 16383)];
@@ -21,30 +21,8 @@ impl Cluster {
                 .start()
         };
         let nodes: Vec<Server> = (0..3).map(node).collect();
-        for (number, (node, (first, last))) in nodes.iter().zip(SLOTS).enumerate() {
-            let mut client = node.client();
-            client
-                .run(&format!("CLUSTER SET-CONFIG-EPOCH {}", number + 1))
-                .ok();
-            client
-                .run(&format!("CLUSTER ADDSLOTSRANGE {first} {last}"))
-                .ok();
-        }
-        let mut first = nodes[0].client();
-        for node in &nodes[1..] {
-            let bus = node.client().run("CONFIG GET cluster-port").items()[1].text();
-            first
-                .run(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", node.port()))
-                .ok();
-        }
-        let cluster = Cluster { nodes };
-        eventually("all nodes know all nodes and slots", || {
-            cluster.nodes.iter().all(|node| {
-                let info = node.client().run("CLUSTER INFO").text();
-                info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
-            })
-        });
-        cluster
+        join(&nodes.iter().collect::<Vec<_>>(), &SLOTS);
+        Cluster { nodes }
     }
 
     fn connect(&self) -> ClusterConnection {

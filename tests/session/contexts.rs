@@ -2,7 +2,7 @@
 //! databases, any bytes, a copied or renamed key.
 
 use crate::caller::{calls, create, create_named, document, get, id, list};
-use crate::support::{Protocol, Server, eventually, info, words};
+use crate::support::{Protocol, Server, eventually, in_read_only_code, info, words};
 
 #[test]
 fn a_transaction_is_one_step_and_sees_itself() {
@@ -67,23 +67,8 @@ fn read_only_scripts_and_functions_may_get_and_list_alone() {
     let before = crate::caller::state(&mut redis, "k");
     for call in calls("k", &id) {
         let allowed = call.contains("GET") || call.contains("LIST");
-        let arguments: Vec<String> = call.split(' ').map(|word| format!("'{word}'")).collect();
-        let arguments = arguments.join(", ");
-        let mut eval = redis::cmd("EVAL_RO");
-        eval.arg(format!("return redis.call({arguments})"))
-            .arg(1)
-            .arg("k");
-        let reply = redis.call(&eval);
-        assert_eq!(reply.is_error(), !allowed, "EVAL_RO {call}: {reply:?}");
-        let mut load = redis::cmd("FUNCTION");
-        load.arg("LOAD").arg("REPLACE").arg(format!(
-            "#!lua name=lib\nredis.register_function{{function_name='f', flags={{'no-writes'}}, \
-             callback=function(keys) return redis.call({arguments}) end}}"
-        ));
-        redis.call(&load).bytes();
-        for fcall in ["FCALL f 1 k", "FCALL_RO f 1 k"] {
-            let reply = redis.run(fcall);
-            assert_eq!(reply.is_error(), !allowed, "{fcall} {call}: {reply:?}");
+        for (code, reply) in in_read_only_code(&mut redis, &call) {
+            assert_eq!(reply.is_error(), !allowed, "{code} {call}: {reply:?}");
         }
     }
     assert_eq!(crate::caller::state(&mut redis, "k"), before);

@@ -1,16 +1,9 @@
 //! At full memory, when the key is lost, and that calls leave nothing behind.
 
 use crate::caller::{calls, create, create_named, get, id, list, state};
-use crate::support::{Client, KeyspaceEvents, ReplicationStream, Server, info, words};
-
-const OOM: &str = "OOM command not allowed when used memory > 'maxmemory'.";
-
-fn fill_memory(redis: &mut Client) {
-    redis
-        .run("CONFIG SET maxmemory 1 maxmemory-policy noeviction")
-        .ok();
-    assert_eq!(redis.run("SET probe 1").error(), OOM);
-}
+use crate::support::{
+    KeyspaceEvents, OOM, ReplicationStream, Server, fill_memory, left_behind, words,
+};
 
 #[test]
 fn at_full_memory_nothing_is_made_and_everything_else_works() {
@@ -149,17 +142,8 @@ fn calls_leave_no_memory_behind() {
     .iter()
     .map(|line| words(line))
     .collect();
-    let mut used_after = |rounds: usize| {
-        for _ in 0..rounds {
-            redis.pipeline(&round);
-        }
-        info(&mut redis, "memory")["used_memory"]
-            .parse::<i64>()
-            .unwrap()
-    };
-    let before = used_after(100);
-    let after = used_after(25_000 / round.len());
-    assert!(after - before < 128 << 10, "{} bytes more", after - before);
+    let left = left_behind(&mut redis, &round, 25_000);
+    assert!(left < 128 << 10, "{left} bytes more");
 }
 
 #[test]

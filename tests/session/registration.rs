@@ -1,9 +1,9 @@
 //! What the server knows of the commands: keys, flags, documentation.
 
-use std::collections::BTreeSet;
-
 use crate::caller::{COMMANDS, calls, id};
-use crate::support::{Argument, Reply, Server, command_docs, command_info, server_has};
+use crate::support::{
+    Reply, Server, command_docs, command_info, key_and_flags, set, syntax, takes_categories,
+};
 
 /// Flags of the key, of the command, and whether it is fast; in the order of the commands.
 const FLAGS: [(&str, &str); 8] = [
@@ -29,22 +29,13 @@ const SYNTAX: [&str; 8] = [
     "[CURRENT id]",
 ];
 
-fn set(words: &str) -> BTreeSet<String> {
-    words.split(' ').map(str::to_owned).collect()
-}
-
 #[test]
 fn keys_and_their_access_are_exact() {
     let server = Server::start();
     let mut redis = server.client();
     for (call, (key_flags, _)) in calls("the-key", &id("x")).iter().zip(FLAGS) {
-        let reply = redis.run(&format!("COMMAND GETKEYSANDFLAGS {call}"));
-        let [Reply::Array(entry)] = reply.items() else {
-            panic!("expected one key: {reply:?}");
-        };
-        assert_eq!(entry[0].bytes(), b"the-key");
-        let got: BTreeSet<String> = entry[1].items().iter().map(Reply::text).collect();
-        assert_eq!(got, set(key_flags), "{call}");
+        let expected = ("the-key".to_owned(), set(key_flags));
+        assert_eq!(key_and_flags(&mut redis, call), expected, "{call}");
         let keys = redis.run(&format!("COMMAND GETKEYS {call}"));
         assert_eq!(keys.items(), [Reply::Bulk(b"the-key".to_vec())]);
     }
@@ -54,7 +45,7 @@ fn keys_and_their_access_are_exact() {
 fn command_info_says_one_key_arity_and_flags() {
     let server = Server::start();
     let mut redis = server.client();
-    let has_categories = server_has(&mut redis, "WAITAOF");
+    let has_categories = takes_categories(&mut redis);
     let arities = [-4, -3, -3, -4, -3, -3, -2, -2];
     for ((command, arity), (_, flags)) in COMMANDS.into_iter().zip(arities).zip(FLAGS) {
         let command_info = command_info(&mut redis, command);
@@ -86,25 +77,6 @@ fn command_info_says_one_key_arity_and_flags() {
     }
 }
 
-fn syntax(arguments: &[Argument], separator: &str) -> String {
-    let one = |argument: &Argument| {
-        let value = match argument.kind.as_str() {
-            "pure-token" => String::new(),
-            "oneof" => syntax(&argument.arguments, "|"),
-            "block" => syntax(&argument.arguments, " "),
-            _ => argument.name.clone(),
-        };
-        let text = format!("{} {value}", argument.token).trim().to_owned();
-        if argument.flags.contains("optional") {
-            format!("[{text}]")
-        } else {
-            text
-        }
-    };
-    let texts: Vec<String> = arguments.iter().map(one).collect();
-    texts.join(separator)
-}
-
 #[test]
 fn command_docs_are_complete() {
     let server = Server::start();
@@ -112,7 +84,7 @@ fn command_docs_are_complete() {
     for (command, expected) in COMMANDS.into_iter().zip(SYNTAX) {
         let docs = command_docs(&mut redis, command);
         assert_eq!(
-            syntax(&docs.arguments, " "),
+            syntax(&docs.arguments),
             format!("key {expected}"),
             "{command}"
         );

@@ -1,7 +1,9 @@
 //! Replicas: equal to their primary, right about what has ended, and as good once promoted.
 
 use crate::caller::{COMMANDS, calls, create, create_named, fields, get, id, list, view};
-use crate::support::{Client, Server, dataset, eventually};
+use crate::support::{
+    Client, Server, assert_replicas_follow, assert_same_data, dataset, eventually,
+};
 
 /// Owners whose sessions were made, used, patched, rotated and ended.
 pub fn populate(redis: &mut Client) {
@@ -47,19 +49,9 @@ pub const KEYS: usize = 12;
 #[test]
 fn a_replica_equals_its_primary_with_and_without_the_module() {
     let primary = Server::start();
-    for replica in [Server::builder(), Server::builder().without_module()] {
-        primary.client().run("FLUSHALL").ok();
-        let early = replica.replica_of(&primary).start();
-        populate(&mut primary.client());
-        early.catch_up_with(&primary);
-        let expected = dataset(&mut primary.client());
-        assert_eq!(expected.expires_at.len(), KEYS);
-        assert_eq!(dataset(&mut early.client()), expected, "by the stream");
-    }
+    assert_replicas_follow(&primary, KEYS, populate);
     let late = Server::builder().replica_of(&primary).start();
-    late.catch_up_with(&primary);
-    let expected = dataset(&mut primary.client());
-    assert_eq!(dataset(&mut late.client()), expected, "by full sync");
+    assert_same_data(&late, &primary, "by full sync");
     for owner in 0..10 {
         let key = format!("owner:{owner}");
         let of = |server: &Server| list(&mut server.client(), &key);

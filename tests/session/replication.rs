@@ -1,20 +1,7 @@
 //! What reaches replicas: core commands with absolute values, and nothing where nothing changed.
 
 use crate::caller::{create_named, expires_at, fields, id, view};
-use crate::support::{Client, ReplicationStream, Server};
-
-type Command = Vec<Vec<u8>>;
-
-fn command(words: &[&[u8]]) -> Command {
-    words.iter().map(|word| word.to_vec()).collect()
-}
-
-fn transaction(commands: Vec<Command>) -> Vec<Command> {
-    let mut all = vec![command(&[b"MULTI"])];
-    all.extend(commands);
-    all.push(command(&[b"EXEC"]));
-    all
-}
+use crate::support::{Client, Command, ReplicationStream, Server, command, del_of, transaction};
 
 /// `HSET key` with these fields and what they hold now.
 #[track_caller]
@@ -39,10 +26,6 @@ fn pexpireat(redis: &mut Client, key: &str) -> Command {
     let at = expires_at(redis, key);
     assert!(at > 0);
     command(&[b"PEXPIREAT", key.as_bytes(), at.to_string().as_bytes()])
-}
-
-fn del(key: &str) -> Command {
-    command(&[b"DEL", key.as_bytes()])
 }
 
 fn handle(redis: &mut Client, id: &str) -> String {
@@ -117,7 +100,11 @@ fn each_change_is_core_commands_with_absolute_times() {
     redis
         .run(&format!("APP.SESSION.REVOKE k HANDLE {hz}"))
         .int();
-    assert_eq!(stream.take(&mut redis), [del("k")], "REVOKE of the last");
+    assert_eq!(
+        stream.take(&mut redis),
+        [del_of(b"k")],
+        "REVOKE of the last"
+    );
 
     create_named(&mut redis, "k", "x");
     redis
@@ -138,7 +125,7 @@ fn each_change_is_core_commands_with_absolute_times() {
         "REVOKEALL EXCEPT"
     );
     redis.run("APP.SESSION.REVOKEALL k").int();
-    assert_eq!(stream.take(&mut redis), [del("k")], "REVOKEALL");
+    assert_eq!(stream.take(&mut redis), [del_of(b"k")], "REVOKEALL");
 }
 
 #[test]
@@ -206,7 +193,7 @@ fn transactions_and_scripts_are_replicated_as_one() {
         redis.call(eval.arg(script).arg(1).arg("k").arg(&x)).int(),
         1
     );
-    assert_eq!(stream.take(&mut redis), [del("k")]);
+    assert_eq!(stream.take(&mut redis), [del_of(b"k")]);
 }
 
 #[test]
@@ -235,7 +222,7 @@ fn keys_of_any_bytes_and_other_databases_are_replicated_as_they_are() {
         redis
             .call(redis::cmd("APP.SESSION.REVOKEALL").arg(key))
             .int();
-        assert_eq!(stream.take(&mut redis), [command(&[b"DEL", key])]);
+        assert_eq!(stream.take(&mut redis), [del_of(key)]);
         assert_eq!(stream.db, 7);
     }
 }

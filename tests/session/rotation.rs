@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::caller::{View, create, create_named, fields, get, id, list, view};
-use crate::support::{Client, Server, eventually};
+use crate::support::{Client, Server, eventually, timed};
 
 #[track_caller]
 fn rotate(redis: &mut Client, rest: &str) -> String {
@@ -67,9 +67,9 @@ fn a_grace_ends_by_itself_and_the_session_goes_on() {
     let mut redis = server.client();
     let old = create_named(&mut redis, "k", "old");
     let call = format!("APP.SESSION.ROTATE k {old} GRACE 100");
-    let rotated = crate::caller::timed(&mut redis, &call);
+    let rotated = timed(&mut redis, &call);
     eventually("the grace ends", || {
-        let got = crate::caller::timed(&mut redis, &format!("APP.SESSION.GET k {old}"));
+        let got = timed(&mut redis, &format!("APP.SESSION.GET k {old}"));
         if got.reply.is_nil() {
             assert!(got.not_after >= rotated.not_before + 100, "too soon");
         } else {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::caller::{create, id};
-use crate::support::{Client, ReplicationStream, Reply, Server, eventually, info};
+use crate::support::{Client, ReplicationStream, Server, monitored, rewrite_aof};
 
 /// Whether `needle` is somewhere in `bytes`.
 fn contains(bytes: &[u8], needle: &[u8]) -> bool {
@@ -120,11 +120,7 @@ fn ids_are_in_no_file_of_the_server() {
         redis.run("SAVE").ok();
         let dir = redis.run("CONFIG GET dir").items()[1].text();
         assert_without("the directory", &files(Path::new(&dir)), &ids);
-        redis.run("BGREWRITEAOF");
-        eventually("the AOF is rewritten", || {
-            let state = info(&mut redis, "persistence");
-            state["aof_rewrite_in_progress"] == "0" && state["aof_rewrite_scheduled"] == "0"
-        });
+        rewrite_aof(&mut redis);
         assert_without("the rewritten AOF", &files(Path::new(&dir)), &ids);
     }
 }
@@ -162,7 +158,28 @@ fn calls_with(id: &str) -> Vec<String> {
         .to_vec()
 }
 
-const REDACTED: &str = "(redacted)";
+/// Each of `calls` by itself, then all of them in a transaction.
+fn run_twice(redis: &mut Client, calls: &[String]) {
+    let run_all = |redis: &mut Client| {
+        for call in calls {
+            redis.run(call);
+        }
+    };
+    run_all(redis);
+    redis.run("MULTI").ok();
+    run_all(redis);
+    redis.run("EXEC").items();
+}
+
+/// `shown` are the lines of `calls`, again and again: with the id hidden where there is one.
+#[track_caller]
+fn assert_redacted<'a>(shown: impl Iterator<Item = &'a String>, calls: &[String], id: &str) {
+    for (line, call) in shown.zip(calls.iter().cycle()) {
+        assert!(!line.contains("secret"), "{call}: {line}");
+        let hidden = line.contains("(redacted)");
+        assert_eq!(hidden, call.contains(id), "{call}: {line}");
+    }
+}
 
 #[test]
 fn slowlog_shows_no_id() {
@@ -174,14 +191,7 @@ fn slowlog_shows_no_id() {
         .ok();
     let id = id("secret");
     let calls = calls_with(&id);
-    for call in &calls {
-        redis.run(call);
-    }
-    redis.run("MULTI").ok();
-    for call in &calls {
-        redis.run(call);
-    }
-    redis.run("EXEC").items();
+    run_twice(&mut redis, &calls);
     let log = redis.run("SLOWLOG GET -1");
     let shown: Vec<String> = log
         .items()
@@ -196,33 +206,7 @@ fn slowlog_shows_no_id() {
         .filter(|line: &String| line.starts_with("APP.SESSION."))
         .collect();
     assert_eq!(shown.len(), calls.len() * 2, "{shown:?}");
-    assert!(!shown.concat().contains("secret"), "{shown:?}");
-    for (line, call) in shown.iter().rev().zip(calls.iter().cycle()) {
-        assert_eq!(
-            line.contains(REDACTED),
-            call.contains(&id),
-            "{call}: {line}"
-        );
-    }
-}
-
-/// What MONITOR shows while `work` runs.
-fn monitored(server: &Server, work: impl FnOnce(&mut Client)) -> Vec<String> {
-    let mut monitor = server.client();
-    monitor.run("MONITOR").ok();
-    let mut redis = server.client();
-    work(&mut redis);
-    redis.run("ECHO end");
-    let mut shown = Vec::new();
-    loop {
-        let Reply::Simple(line) = monitor.frame() else {
-            panic!("no line of MONITOR");
-        };
-        if line.ends_with("\"ECHO\" \"end\"") {
-            return shown;
-        }
-        shown.push(line);
-    }
+    assert_redacted(shown.iter().rev(), &calls, &id);
 }
 
 #[test]
@@ -231,29 +215,13 @@ fn monitor_shows_no_id() {
     server.client().run("RPUSH list element").int();
     let id = id("secret");
     let calls = calls_with(&id);
-    let shown = monitored(&server, |redis| {
-        for call in &calls {
-            redis.run(call);
-        }
-        redis.run("MULTI").ok();
-        for call in &calls {
-            redis.run(call);
-        }
-        redis.run("EXEC").items();
-    });
+    let shown = monitored(&server, |redis| run_twice(redis, &calls));
     let shown: Vec<&String> = shown
         .iter()
         .filter(|line| line.contains("\"APP.SESSION."))
         .collect();
     assert_eq!(shown.len(), calls.len() * 2, "{shown:?}");
-    for (line, call) in shown.into_iter().zip(calls.iter().cycle()) {
-        assert!(!line.contains("secret"), "{call}: {line}");
-        assert_eq!(
-            line.contains(REDACTED),
-            call.contains(&id),
-            "{call}: {line}"
-        );
-    }
+    assert_redacted(shown.into_iter(), &calls, &id);
 }
 
 /// Made ids are in a reply and nowhere else; a handle is no secret.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::caller::{create, create_named, expires_at, fields, get, id, list, state, view};
-use crate::support::{Server, words};
+use crate::support::{Server, timed, words};
 
 #[test]
 fn a_made_id_is_a_random_uuid_in_lower_case() {
@@ -167,7 +167,7 @@ fn touch_replies_what_get_does_and_a_new_timeout_stays() {
         redis.run(&format!("APP.SESSION.TOUCH k {id}")).text(),
         "{\"a\":1}"
     );
-    let touched = crate::caller::timed(
+    let touched = timed(
         &mut redis,
         &format!("APP.SESSION.TOUCH k {id} EX 600 WITHMETA"),
     );
@@ -188,7 +188,7 @@ fn touch_replies_what_get_does_and_a_new_timeout_stays() {
 fn nothing_slides_past_the_absolute_deadline() {
     let server = Server::start();
     let mut redis = server.client();
-    let made = crate::caller::timed(
+    let made = timed(
         &mut redis,
         &format!("APP.SESSION.CREATE k EX 60 MAXAGE 90000 ID {}", id("x")),
     );

@@ -2,7 +2,10 @@
 //! counter, INFO. A change looks like a change by the core; what changes nothing is not noticed.
 
 use crate::caller::{create_named, id};
-use crate::support::{Client, KeyspaceEvents, Protocol, Reply, Server, info};
+use crate::support::{
+    Client, KeyspaceEvents, Protocol, Server, info, invalidated, monitored, rdb_changes,
+    watch_survives,
+};
 
 /// An hour's session `x`, one day's session `y`; calls that change nothing of them.
 fn unchanging() -> [String; 14] {
@@ -84,10 +87,7 @@ fn a_change_emits_the_events_of_the_core_and_nothing_else_does() {
     }
     for (line, expected) in changing() {
         run(&mut redis, &line);
-        let events = events.take(&mut redis);
-        let names: Vec<&str> = events.iter().map(|(event, _)| event.as_str()).collect();
-        assert_eq!(names, expected, "{line}");
-        assert!(events.iter().all(|(_, key)| key == b"k"), "{line}");
+        assert_eq!(events.take_of(&mut redis, "k"), expected, "{line}");
     }
 }
 
@@ -95,37 +95,14 @@ fn a_change_emits_the_events_of_the_core_and_nothing_else_does() {
 fn watch_breaks_by_a_change_and_by_nothing_else() {
     let server = Server::start();
     let mut redis = server.client();
-    let survives = |redis: &mut Client, line: &str| {
-        let mut watcher = server.client();
-        watcher.run("WATCH k").ok();
-        run(redis, line);
-        watcher.run("MULTI").ok();
-        watcher.run("PING");
-        !watcher.run("EXEC").is_nil()
-    };
+    let survives =
+        |redis: &mut Client, line: &str| watch_survives(&server, "k", || run(redis, line));
     prepare(&mut redis);
     for line in unchanging() {
         assert!(survives(&mut redis, &line), "{line}");
     }
     for (line, _) in changing() {
         assert!(!survives(&mut redis, &line), "{line}");
-    }
-}
-
-/// The keys whose invalidation `cache` got until now; a change of `fence` marks the end.
-fn invalidated(cache: &mut Client, redis: &mut Client) -> Vec<Vec<u8>> {
-    cache.run("GET fence");
-    redis.run("INCR fence").int();
-    let mut keys = Vec::new();
-    loop {
-        let push = cache.next_push();
-        assert_eq!(push.items()[0].text(), "invalidate");
-        for key in push.items()[1].items() {
-            match key.bytes() {
-                b"fence" => return keys,
-                key => keys.push(key.to_vec()),
-            }
-        }
     }
 }
 
@@ -153,21 +130,15 @@ fn client_side_caches_are_invalidated_by_a_change_alone() {
 fn the_rdb_change_counter_counts_changes_alone() {
     let server = Server::start();
     let mut redis = server.client();
-    let changes = |redis: &mut Client| {
-        let persistence = info(redis, "persistence");
-        persistence["rdb_changes_since_last_save"]
-            .parse::<i64>()
-            .unwrap()
-    };
     prepare(&mut redis);
-    let mut before = changes(&mut redis);
+    let mut before = rdb_changes(&mut redis);
     for line in unchanging() {
         run(&mut redis, &line);
-        assert_eq!(changes(&mut redis), before, "{line}");
+        assert_eq!(rdb_changes(&mut redis), before, "{line}");
     }
     for (line, _) in changing() {
         run(&mut redis, &line);
-        let after = changes(&mut redis);
+        let after = rdb_changes(&mut redis);
         assert!(after > before, "{line}");
         before = after;
     }
@@ -204,21 +175,7 @@ fn info_counts_what_was_done_and_not_what_was_asked() {
 #[test]
 fn monitor_shows_the_call_and_not_what_it_writes() {
     let server = Server::start();
-    let mut monitor = server.client();
-    monitor.run("MONITOR").ok();
-    let mut redis = server.client();
-    run(&mut redis, "APP.SESSION.CREATE k EX 60");
-    redis.run("ECHO end");
-    let mut shown = Vec::new();
-    loop {
-        let Reply::Simple(line) = monitor.frame() else {
-            panic!("no line of MONITOR");
-        };
-        if line.ends_with("\"ECHO\" \"end\"") {
-            break;
-        }
-        shown.push(line);
-    }
+    let shown = monitored(&server, |redis| run(redis, "APP.SESSION.CREATE k EX 60"));
     assert_eq!(shown.len(), 1, "{shown:?}");
     assert!(
         shown[0].ends_with("\"APP.SESSION.CREATE\" \"k\" \"EX\" \"60\""),

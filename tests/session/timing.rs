@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::caller::{View, create, create_named, expires_at, fields, get, id, list, timed, view};
-use crate::support::{Client, Server, eventually, words};
+use crate::caller::{View, create, create_named, expires_at, fields, get, id, list, view};
+use crate::support::{Client, Server, eventually, timed, words};
 
 /// Polls `line` until it replies nil, and checks that this happens at `due` (first, last) and not a
 /// millisecond sooner or later.

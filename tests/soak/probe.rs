@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Server, info};
+use crate::support::{Client, Server, used_memory};
 use crate::workload::Load;
 
 pub struct Probe {
@@ -11,12 +11,12 @@ pub struct Probe {
 }
 
 struct Sample {
-    memory: u64,
+    memory: i64,
     latency: Duration,
 }
 
 /// What may come and go from second to second: buffers of connections, tables that are resized.
-const MEMORY_NOISE: u64 = 2 << 20;
+const MEMORY_NOISE: i64 = 2 << 20;
 
 /// What other programs on the machine may add to a median.
 const LATENCY_NOISE: Duration = Duration::from_millis(3);
@@ -31,9 +31,7 @@ impl Probe {
 
     /// The memory in use, and the median of some calls.
     pub fn look(&mut self, load: &Load) {
-        let memory = info(&mut self.redis, "memory")["used_memory"]
-            .parse()
-            .expect("bytes");
+        let memory = used_memory(&mut self.redis);
         let mut spans: Vec<Duration> = (0..41).map(|_| self.call()).collect();
         spans.sort();
         let latency = spans[spans.len() / 2];

@@ -89,6 +89,21 @@ pub fn command_info(client: &mut Client, name: &str) -> CommandInfo {
     }
 }
 
+/// The words of `words`, to compare with flags and categories.
+pub fn set(words: &str) -> BTreeSet<String> {
+    words.split_whitespace().map(str::to_owned).collect()
+}
+
+/// What `COMMAND GETKEYSANDFLAGS` says of `call`, which has one key: that key and its flags.
+#[track_caller]
+pub fn key_and_flags(client: &mut Client, call: &str) -> (String, BTreeSet<String>) {
+    let reply = client.run(&format!("COMMAND GETKEYSANDFLAGS {call}"));
+    let [Reply::Array(entry)] = reply.items() else {
+        panic!("expected one key: {reply:?}");
+    };
+    (entry[0].text(), texts(&entry[1]))
+}
+
 fn key_spec(spec: &Reply) -> KeySpec {
     let part = |outer: &str| spec.field(outer).and_then(|part| part.field("spec"));
     let begin = part("begin_search").expect("begin_search");
@@ -162,4 +177,31 @@ fn text(map: &Reply, name: &str) -> String {
     map.field(name)
         .map(|value| value.text())
         .unwrap_or_default()
+}
+
+/// Arguments as a syntax line, in the way of redis-cli's hints.
+pub fn syntax(arguments: &[Argument]) -> String {
+    syntax_with(" ", arguments)
+}
+
+fn syntax_with(separator: &str, arguments: &[Argument]) -> String {
+    let one = |argument: &Argument| {
+        let value = match argument.kind.as_str() {
+            "pure-token" => String::new(),
+            "oneof" => syntax_with("|", &argument.arguments),
+            "block" => syntax(&argument.arguments),
+            _ => argument.name.clone(),
+        };
+        let mut text = format!("{} {value}", argument.token).trim().to_owned();
+        if argument.flags.contains("multiple") {
+            text = format!("{text} [{text} ...]");
+        }
+        if argument.flags.contains("optional") {
+            format!("[{text}]")
+        } else {
+            text
+        }
+    };
+    let texts: Vec<String> = arguments.iter().map(one).collect();
+    texts.join(separator)
 }

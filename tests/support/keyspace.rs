@@ -50,4 +50,12 @@ impl KeyspaceEvents {
             events.push((event.text(), channel[colon + 1..].to_vec()));
         }
     }
+    /// The names of those events. All of them must be events of `key`.
+    #[track_caller]
+    pub fn take_of(&mut self, client: &mut Client, key: &str) -> Vec<String> {
+        let events = self.take(client);
+        let all_of_key = events.iter().all(|(_, at)| at == key.as_bytes());
+        assert!(all_of_key, "not all of {key}: {events:?}");
+        events.into_iter().map(|(event, _)| event).collect()
+    }
 }

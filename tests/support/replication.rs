@@ -112,3 +112,32 @@ fn skip_data_set(stream: &mut BufReader<TcpStream>) {
         stream.read_until(last, &mut data).expect("the data set");
     }
 }
+
+/// One propagated command: its words.
+pub type Command = Vec<Vec<u8>>;
+
+pub fn command(words: &[&[u8]]) -> Command {
+    words.iter().map(|word| word.to_vec()).collect()
+}
+
+/// `commands` as a primary propagates what belongs together.
+pub fn transaction(commands: Vec<Command>) -> Vec<Command> {
+    let mut all = vec![command(&[b"MULTI"])];
+    all.extend(commands);
+    all.push(command(&[b"EXEC"]));
+    all
+}
+
+/// `SET key <the string that is there> PXAT <its expiry>`.
+#[track_caller]
+pub fn set_of(redis: &mut Client, key: &[u8]) -> Command {
+    let value = redis.call(redis::cmd("GET").arg(key));
+    let at = redis.call(redis::cmd("PEXPIRETIME").arg(key)).int();
+    assert!(at > 0);
+    let at = at.to_string();
+    command(&[b"SET", key, value.bytes(), b"PXAT", at.as_bytes()])
+}
+
+pub fn del_of(key: &[u8]) -> Command {
+    command(&[b"DEL", key])
+}

@@ -12,17 +12,17 @@
 //! | `cache.rs` | one loader at a time, nothing older than the last invalidation |
 //! | `locks.rs` | holds that exclude each other, and holds that are kept |
 //! | `sessions.rs` | documents, revocations |
-//! | `dice.rs` | random numbers from a printed seed |
+//! | `seed.rs` | the seed of a run's random numbers |
 
 // Each suite is a crate of its own and uses its own part of this module.
 #![allow(dead_code, unused_imports)]
 
 mod cache;
 mod caller;
-mod dice;
 mod ledger;
 mod limiters;
 mod locks;
+mod seed;
 mod sessions;
 
 use std::collections::BTreeSet;
@@ -31,23 +31,19 @@ use std::sync::{Arc, RwLock, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+pub use crate::support::{Dice, is_long};
 pub use cache::KEYS;
 use cache::{Cache, Once};
 pub use caller::{Caller, Connect, Connection, Outcome, Tally, direct};
-pub use dice::{Dice, seed};
 pub use ledger::{Charges, Losses, Report};
 use limiters::Limiters;
 use locks::{Contended, Keeper};
+pub use seed::seed;
 use sessions::Owner;
 
 /// How long a suite's load may run: `APPKIT_LONG=1` means the long form.
 pub fn long_or(short: Duration, long: Duration) -> Duration {
     if is_long() { long } else { short }
-}
-
-/// Whether the long form was asked for.
-pub fn is_long() -> bool {
-    std::env::var_os("APPKIT_LONG").is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 /// What all workers share.

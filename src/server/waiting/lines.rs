@@ -200,10 +200,10 @@ impl<F: Family> Lines<F> {
     }
 
     /// Answers the one who stands in line for the key of `call` as `name`, if somebody does.
-    pub fn answer_named(&self, call: &Call<'_>, name: &[u8], answer: F::Answer) {
+    pub fn answer_named(&self, call: &Call<'_>, name: &[u8], answer: impl FnOnce() -> F::Answer) {
         if self
             .line(call)
-            .is_some_and(|line| line.answer_named(name, answer))
+            .is_some_and(|line| line.answer_named(name, answer()))
         {
             // SAFETY: the context is that of the running callback.
             unsafe { self.arm(call.ctx) };

@@ -1,4 +1,4 @@
-//! Numbers as text, without a formatter: one is written with every commit.
+//! Numbers as text, without a formatter: several are written with every commit.
 
 /// The longest `u64` has twenty digits.
 const MAX_PAIRS: usize = 10;
@@ -14,7 +14,8 @@ const PAIRS: &[[u8; 2]] = b"\
     .0;
 
 /// A number in decimal.
-pub(super) struct Decimal {
+#[derive(Clone, Copy, Debug)]
+pub struct Decimal {
     /// The digits stand at the end.
     digits: [[u8; 2]; MAX_PAIRS],
     /// How many digits of the first places are not part of the number.
@@ -22,7 +23,8 @@ pub(super) struct Decimal {
 }
 
 impl Decimal {
-    pub(super) fn new(number: u64) -> Decimal {
+    /// The text of `number`.
+    pub fn new(number: u64) -> Decimal {
         let mut digits = [[b'0'; 2]; MAX_PAIRS];
         let mut pairs = digits.iter_mut();
         let mut rest = number;
@@ -39,7 +41,8 @@ impl Decimal {
         Decimal { digits, skipped }
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    /// The digits, without leading zeros.
+    pub fn as_bytes(&self) -> &[u8] {
         let digits = self.digits.as_flattened();
         digits.get(self.skipped..).unwrap_or_default()
     }
