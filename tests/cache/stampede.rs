@@ -104,7 +104,8 @@ fn a_loader_that_gives_up_is_followed_by_exactly_one() {
 #[test]
 fn a_loader_that_dies_or_is_too_slow_is_followed_by_exactly_one() {
     // Its lease runs out, whether its connection is still there or not.
-    lose_loaders("LEASE 700", 3, |_, _| {});
+    let lease = format!("LEASE {}", stretched_ms(700));
+    lose_loaders(&lease, 3, |_, _| {});
 }
 
 #[test]
@@ -163,11 +164,11 @@ fn a_long_value_for_many_does_not_make_the_server_swell() {
 #[test]
 fn values_that_run_out_while_their_lines_are_served_are_served_or_loaded_anew() {
     const KEYS: usize = 60;
-    const ROUNDS: u32 = 200;
+    const ROUNDS: usize = 200;
     let server = server();
     let mut redis = server.client();
     let mut callers: Vec<Client> = (0..KEYS).map(|_| server.client()).collect();
-    let (mut hits, mut loads) = (0, 0);
+    let (mut hits, mut life_ms) = (0, 1);
     for round in 0..ROUNDS {
         let key = |i| format!("{round}:{i}");
         let leases: Vec<_> = (0..KEYS)
@@ -181,21 +182,26 @@ fn values_that_run_out_while_their_lines_are_served_are_served_or_loaded_anew() 
             counters(&mut redis)["waiting"] == KEYS as u64
         });
         let mut values = vec![words("MULTI")];
-        let life_ms = stretched_ms(1);
         values.extend((0..KEYS).map(|i| words(&format!("SET {} v PX {life_ms}", key(i)))));
         values.push(words("EXEC"));
         // So that the lines are looked at just when the values run out, a little later each time.
-        let sleep = life_ms as f64 * (400 + 40 * (round % 40)) as f64 / 1e6;
-        values.push(words(&format!("DEBUG SLEEP {sleep}")));
+        values.push(words(&format!("DEBUG SLEEP 0.00{:02}", round % 16)));
         redis.pipeline(&values);
+        let mut hits_now = 0;
         for caller in &mut callers {
             match Loaded::of(&caller.reply()).status.as_str() {
-                "HIT" => hits += 1,
-                "LOAD" => loads += 1,
+                "HIT" => hits_now += 1,
+                "LOAD" => {}
                 status => panic!("{status}"),
             }
         }
+        // As long as it takes on this machine.
+        life_ms = match hits_now {
+            0 => life_ms + 1,
+            KEYS => (life_ms - 1).max(1),
+            _ => life_ms,
+        };
+        hits += hits_now;
     }
-    assert_eq!(hits + loads, KEYS * ROUNDS as usize);
-    assert!(hits > 0, "{loads}");
+    assert!(hits > 0);
 }
