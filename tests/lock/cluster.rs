@@ -1,7 +1,7 @@
 //! Two nodes, and a slot that moves under a line.
 
 use crate::caller::{fence, lock, nobody_waits, unload, waiter};
-use crate::support::{Client, DEADLINE, Server, info, join, server_has, words};
+use crate::support::{Client, DEADLINE, Server, info, join, server_has, stretched_ms, words};
 
 /// Two nodes that know each other; the first owns the slots of the keys `a…`.
 struct Cluster {
@@ -16,9 +16,10 @@ impl Cluster {
 
     fn start_with(config: &[&str]) -> Cluster {
         let node = || {
+            let timeout_ms = stretched_ms(2000);
             let builder = Server::builder()
                 .cluster()
-                .config("cluster-node-timeout 2000");
+                .config(&format!("cluster-node-timeout {timeout_ms}"));
             config
                 .iter()
                 .fold(builder, |builder, line| builder.config(line))
