@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::cases::Case;
 use crate::report::{Report, Rows, bullets};
 use crate::statistics::median;
 use crate::svg::{self, Bar};
@@ -72,6 +73,24 @@ fn cell(
     }
 }
 
+/// Bars of one kind have one colour.
+const SERIES: [&str; 3] = [
+    "redis-appkit",
+    "one of the server's own commands",
+    "what people run instead",
+];
+
+/// Which of [`SERIES`] a case belongs to.
+fn series_of(case: &Case) -> usize {
+    let mut lines = case.call.iter().copied().flatten();
+    let is_script = |line: &&str| line.starts_with("{lua:") || line.starts_with("CL.");
+    match (lines.next(), lines.next()) {
+        (Some(line), _) if line.starts_with("APP.") => 0,
+        (Some(line), None) if !is_script(line) => 1,
+        _ => 2,
+    }
+}
+
 /// A chart of the first setting of a table.
 pub fn chart(table: &Table, report: &Report) -> String {
     let setting = table.settings[0];
@@ -79,20 +98,18 @@ pub fn chart(table: &Table, report: &Report) -> String {
         .filter_map(|case| {
             let figure = table.figure(case.name, setting)?;
             let value = median(&figure.calls_per_second) / 1000.0;
-            // Ours are those that run a command of the module.
-            let lines = case.call.iter().copied().flatten();
-            let ours = lines.into_iter().any(|line| line.starts_with("APP."));
             Some(Bar {
                 label: case.name.to_owned(),
                 value,
                 shown: format!("{value:.0}"),
-                series: usize::from(!ours),
+                series: series_of(case),
             })
         })
         .collect();
     let title = format!("{}: thousand calls a second", table.group.title);
-    let series = ["redis-appkit", "what people run instead"];
-    let svg = svg::bars(&title, &series, &bars);
+    let used = |index: usize| bars.iter().any(|bar| bar.series == index);
+    let series = std::array::from_fn(|index| if used(index) { SERIES[index] } else { "" });
+    let svg = svg::bars(&title, &series as &[&str; 3], &bars);
     let alt = format!("{title}, {}, {}", table.program, setting.title());
     report.image(&format!("throughput-{}", table.group.name), &alt, &svg)
 }
