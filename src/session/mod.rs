@@ -29,6 +29,8 @@ mod all_test;
 #[cfg(test)]
 mod model_test;
 #[cfg(test)]
+mod record_test;
+#[cfg(test)]
 mod single_test;
 #[cfg(test)]
 mod strange_test;
