@@ -9,6 +9,7 @@ use crate::report::{Report, Rows};
 use crate::server::{Program, Setup, Variant};
 use crate::statistics::median;
 use crate::svg;
+use crate::throughput::set_up;
 
 /// Numbers of keys, as far as a run goes.
 const STEPS: [u64; 4] = [10_000, 100_000, 1_000_000, 5_000_000];
@@ -70,7 +71,10 @@ fn grow(program: &Program, name: &str, most: u64, slice: Duration) -> Vec<Point>
     let empty = used();
     let (mut points, mut there) = (Vec::new(), 0);
     for keys in STEPS.into_iter().filter(|&keys| keys <= most) {
-        fleet().run(&call, case.expected, 16, Numbers::Each(there..keys), None);
+        let new = there..keys;
+        // A bucket with one unit charged would be whole, and its key gone, before the next call.
+        set_up(&mut fleet(), case, &new, 1000);
+        fleet().run(&call, case.expected, 16, Numbers::Each(new), None);
         there = keys;
         let bytes = (used() - empty) / keys as f64;
         let mut fleet = fleet();

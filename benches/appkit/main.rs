@@ -71,6 +71,9 @@ fn main() {
         return;
     }
     machine::warn_if_busy();
+    if options.only.as_deref() == Some("growth") {
+        return growth(&options, &report);
+    }
     report.put("machine", &bullets(&machine::facts(&options.programs)));
     let tables = throughput(&options, &report);
     if options.only.is_some() {
@@ -107,6 +110,16 @@ fn throughput(options: &Options, report: &Report) -> Vec<Table> {
     tables
 }
 
+/// Calls among more and more limiters.
+fn growth(options: &Options, report: &Report) {
+    let (most, slice_ms) = match options.short {
+        true => (100_000, 75),
+        false => (options.growth, 750),
+    };
+    let slice = Duration::from_millis(slice_ms);
+    growth::report(&options.programs[0], most, slice, report);
+}
+
 /// Everything but throughput. Returns what the marks want to know of it.
 fn others(options: &Options, report: &Report) -> Vec<Other> {
     let program = &options.programs[0];
@@ -127,12 +140,7 @@ fn others(options: &Options, report: &Report) -> Vec<Other> {
     report.put("memory", &format!("{}\n{memory}", limiters.rows.markdown()));
 
     accuracy::report(report);
-    let growth = if options.short {
-        100_000
-    } else {
-        options.growth
-    };
-    growth::report(program, growth, time / 2, report);
+    growth(options, report);
     vec![
         Other {
             what: "lock hand-over p50, times sooner than polling every 100 ms".to_owned(),

@@ -16,7 +16,7 @@ const USAGE: &str = "usage: cargo bench --bench appkit -- [full|short|instructio
   --short              instructions: fewer calls, to the terminal
   --server PATH        a server to measure; several if given several times
                        (default: redis-server, and .servers/valkey-8.1/server if it is there)
-  --only GROUP         throughput of this group alone, to the terminal
+  --only GROUP         throughput of this group alone, or `growth` alone, to the terminal
   --write FOLDER       write into a copy of docs/benchmarks.md in this folder
   --growth KEYS        let limiters become this many (default: 5000000 with 4 GB to spare)
 
