@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::caller::{fence, lock, outcome, waiter};
-use crate::support::{Server, words};
+use crate::support::{Server, stretched_ms, words};
 
 /// A lock that is held for long, and the first in line.
 fn held_with_waiter(server: &Server, key: &str) -> crate::support::Client {
@@ -120,7 +120,9 @@ fn a_swapped_database_is_looked_at_with_the_lines_of_both() {
     let mut client = server.client();
     client.run("SELECT 1").ok();
     crate::caller::stand_in_line(&server, &mut client, "APP.LOCK k there EX 100 WAIT 10000");
-    redis.run("PEXPIRE k 50").int();
+    // It runs out after the swap.
+    let rest_ms = stretched_ms(200);
+    redis.run(&format!("PEXPIRE k {rest_ms}")).int();
     redis.run("SWAPDB 0 1").ok();
     // The line in database 0 now waits for what was in 1.
     assert!(fence(&mut here) > 0);
